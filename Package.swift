@@ -1,0 +1,116 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+
+let package = Package(
+    name: "vy-gateway",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "edge-http", targets: ["edge-http"]),
+        .executable(name: "edge-ws", targets: ["edge-ws"]),
+        .executable(name: "bridge-kafka", targets: ["bridge-kafka"]),
+        .executable(name: "demo-payments", targets: ["demo-payments"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C libraries, each imported by exactly one Swift target.
+        .systemLibrary(
+            name: "CRdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        // No pkgConfig: hiredis.pc emits a -D flag that SwiftPM refuses with a warning.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+
+        // Protocols and clients that stand alone.
+        .target(name: "RawJSON", dependencies: [nioCore], swiftSettings: strict),
+        .target(
+            name: "SocketIO",
+            dependencies: [
+                "RawJSON", nioCore, nioPosix, logging,
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "RedisClient",
+            dependencies: [
+                "CHiredis", nioCore, nioPosix, logging,
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "KafkaClient",
+            dependencies: ["CRdkafka", nioCore, logging],
+            swiftSettings: strict),
+
+        // What the processes have in common.
+        .target(
+            name: "Shared",
+            dependencies: [
+                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Admin",
+            dependencies: ["Shared", nioCore, logging, lifecycle, hummingbird],
+            swiftSettings: strict),
+
+        // The processes.
+        .executableTarget(
+            name: "edge-http",
+            dependencies: [
+                "Shared", "Admin", "RawJSON", nioCore, nioPosix, logging, argumentParser,
+                lifecycle, hummingbird,
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "edge-ws",
+            dependencies: [
+                "Shared", "Admin", "SocketIO", "RedisClient", "RawJSON", nioCore, nioPosix,
+                logging, argumentParser, lifecycle,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "bridge-kafka",
+            dependencies: [
+                "Shared", "Admin", "KafkaClient", "RedisClient", "RawJSON", nioCore, nioPosix,
+                logging, argumentParser, lifecycle,
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
+        // Development and tests only: the payments service as NestJS would run it.
+        .executableTarget(
+            name: "demo-payments",
+            dependencies: ["KafkaClient", "RawJSON", nioCore, logging, argumentParser, lifecycle],
+            swiftSettings: strict),
+
+        .testTarget(
+            name: "RawJSONTests", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,2 @@
+// Filled by its first module.
+print("bridge-kafka")
