@@ -73,6 +73,7 @@ let package = Package(
             dependencies: [
                 "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .target(
@@ -110,6 +111,10 @@ let package = Package(
             dependencies: ["KafkaClient", "RawJSON", nioCore, logging, argumentParser, lifecycle],
             swiftSettings: strict),
 
+        .testTarget(
+            name: "SharedTests",
+            dependencies: ["Shared", "RawJSON", nioCore, nioPosix, nioEmbedded, logging],
+            swiftSettings: strict),
         .testTarget(
             name: "RawJSONTests", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
     ]

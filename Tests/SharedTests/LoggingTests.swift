@@ -1,0 +1,59 @@
+import Foundation
+import Logging
+import Testing
+
+@testable import Shared
+
+@Suite struct LoggingTests {
+    private static func settings(_ values: [String: String] = [:]) -> CommonSettings {
+        var reader = SettingsReader { values[$0] }
+        return CommonSettings(from: &reader)
+    }
+
+    /// Runs `body` with a writer into a pipe, and returns what came out of the pipe once the writer was closed.
+    private static func output(capacity: Int = 1 << 16, _ body: (LogWriter) -> Void) throws -> String {
+        let pipe = Pipe()
+        let writer = LogWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor, capacity: capacity)
+        body(writer)
+        writer.close()
+        try pipe.fileHandleForWriting.close()
+        return String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    }
+
+    @Test func aLineIsOneJSONObject() throws {
+        let text = try Self.output { writer in
+            let handler = JSONLogHandler(
+                Self.settings(["APP": "app", "INSTANCE": "i-1", "CONTEXT": "ctx"]), process: "edge-http",
+                writer: writer)
+            let logger = Logger(label: "test") { _ in handler }
+            logger.warning("a \"quoted\"\nmessage", metadata: ["port": "4040"])
+            logger.debug("below the level")
+        }
+        #expect(text.last == "\n")
+        #expect(text.dropLast().contains("\n") == false)
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: String])
+        var expected = object
+        expected["time"] = nil
+        #expect(
+            expected == [
+                "level": "warning", "message": "a \"quoted\"\nmessage", "app": "app", "context": "ctx",
+                "process": "edge-http", "instance": "i-1", "port": "4040",
+            ])
+        #expect(object["time"]?.hasSuffix("Z") == true)
+    }
+
+    @Test func aFullQueueDropsAndSaysHowMany() throws {
+        let text = try Self.output(capacity: 10) { writer in
+            for _ in 0..<3 { writer.write(String(repeating: "x", count: 20)) }
+            writer.write("ok")
+        }
+        #expect(text.contains("ok\n"))
+        #expect(text.contains("\"message\":\"log lines dropped\",\"count\":3"))
+    }
+
+    @Test func timestampsAreRFC3339() {
+        #expect(Timestamp.text(seconds: 0, milliseconds: 7) == "1970-01-01T00:00:00.007Z")
+        #expect(Timestamp.text(seconds: 951_782_400, milliseconds: 999) == "2000-02-29T00:00:00.999Z")
+    }
+}
