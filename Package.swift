@@ -73,6 +73,7 @@ let package = Package(
             dependencies: [
                 "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
@@ -114,6 +115,10 @@ let package = Package(
         .testTarget(
             name: "SharedTests",
             dependencies: ["Shared", "RawJSON", nioCore, nioPosix, nioEmbedded, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EdgeHTTPTests",
+            dependencies: ["edge-http", "Shared", nioCore, nioEmbedded, logging, hummingbird],
             swiftSettings: strict),
         .testTarget(
             name: "RawJSONTests", dependencies: ["RawJSON", nioCore], swiftSettings: strict),

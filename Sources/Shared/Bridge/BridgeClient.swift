@@ -1,0 +1,199 @@
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+import Synchronization
+
+/// An edge's connection to the bridge: sends requests, awaits their outcomes, reconnects, and resumes what waits.
+public final class BridgeClient: Service, Sendable {
+    private let eventLoop: any EventLoop
+    private let core: NIOLoopBoundBox<BridgeClientCore>
+    private let reachability: BridgeReachability
+
+    public init(_ configuration: BridgeClientConfiguration, logger: Logger) {
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+        let reachability = BridgeReachability()
+        self.eventLoop = eventLoop
+        self.reachability = reachability
+        core = .makeBoxSendingValue(
+            BridgeClientCore(
+                configuration, eventLoop: eventLoop, reachability: reachability, logger: logger),
+            eventLoop: eventLoop)
+    }
+
+    /// Nil when a bridge has welcomed this edge; else why not. For readiness.
+    public var missing: String? { reachability.missing.withLock { $0 } }
+
+    /// Keeps a connection to the bridge until the process is told to stop.
+    public func run() async throws {
+        let core = core
+        try await eventLoop.submit { core.value.start() }.get()
+        try? await gracefulShutdown()
+        try await eventLoop.submit { core.value.stop() }.get()
+    }
+
+    /// Sends one request and awaits what became of it, at most for its timeout.
+    ///
+    /// Cancelling the task tells the bridge that nobody waits any more; the outcome is then `client_gone`.
+    public func request(_ request: BridgeRequest) async -> BridgeOutcome {
+        let core = core
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                eventLoop.execute { core.value.submit(request, continuation) }
+            }
+        } onCancel: {
+            eventLoop.execute { core.value.cancel(request.id) }
+        }
+    }
+}
+
+/// What other threads may know of the connection.
+final class BridgeReachability: Sendable {
+    let missing = Mutex<String?>("not connected yet")
+}
+
+/// Performs the actions of ``BridgeEdgeMachine``. Lives on one event loop.
+private final class BridgeClientCore {
+    typealias Machine = BridgeEdgeMachine<CheckedContinuation<BridgeOutcome, Never>>
+
+    private struct Link {
+        let channel: any Channel
+        let handler: BridgeConnectionHandler
+        var maxFrame: Int
+    }
+
+    private let configuration: BridgeClientConfiguration
+    private let eventLoop: any EventLoop
+    private let reachability: BridgeReachability
+    private let logger: Logger
+    private var machine: Machine
+    private var links: [Machine.Connection: Link] = [:]
+    private var wakeUp: (deadline: NIODeadline, task: Scheduled<Void>)?
+    private var reported: String?
+
+    init(
+        _ configuration: BridgeClientConfiguration, eventLoop: any EventLoop,
+        reachability: BridgeReachability, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.reachability = reachability
+        self.logger = logger
+        machine = Machine(
+            hello: .init(
+                versions: BridgeLimits.versions, role: configuration.role,
+                instance: configuration.instance, build: configuration.build),
+            jitter: { Double.random(in: 0...1) })
+        reported = machine.missing
+    }
+
+    func start() { perform(machine.start(.now())) }
+
+    func stop() {
+        perform(machine.stop(.now()))
+        wakeUp?.task.cancel()
+        wakeUp = nil
+    }
+
+    func submit(_ request: BridgeRequest, _ waiter: CheckedContinuation<BridgeOutcome, Never>) {
+        perform(machine.submit(request, waiter: waiter, .now()))
+    }
+
+    func cancel(_ id: BridgeRequestID) { perform(machine.cancel(id, .now())) }
+
+    private func perform(_ actions: [Machine.Action]) {
+        for action in actions {
+            switch action {
+            case .connect(let connection): connect(connection)
+            case .send(let connection, let message): send(message, on: connection)
+            case .close(let connection): links.removeValue(forKey: connection)?.handler.close()
+            case .limitFrames(let connection, let maxFrame):
+                links[connection]?.maxFrame = maxFrame
+                links[connection]?.handler.decoder.maxFrame = maxFrame
+            case .complete(let waiter, let outcome): waiter.resume(returning: outcome)
+            }
+        }
+        report()
+        scheduleWakeUp()
+    }
+
+    private func report() {
+        let missing = machine.missing
+        guard missing != reported else { return }
+        reported = missing
+        reachability.missing.withLock { $0 = missing }
+        if let missing {
+            logger.warning("bridge lost", metadata: ["reason": "\(missing)"])
+        } else {
+            logger.info("bridge connected", metadata: ["path": "\(configuration.path)"])
+        }
+    }
+
+    private func send(_ message: BridgeMessage, on connection: Machine.Connection) {
+        guard let link = links[connection] else { return }
+        let bytes = link.handler.send(message, maxFrame: link.maxFrame)
+        guard bytes > link.maxFrame, case .request(let request) = message else { return }
+        perform(machine.frameRefused(request.id, bytes: bytes, .now()))
+    }
+
+    private func connect(_ connection: Machine.Connection) {
+        let core = NIOLoopBound(self, eventLoop: eventLoop)
+        let maxFrame = configuration.maxFrame
+        ClientBootstrap(group: eventLoop)
+            .connectTimeout(.seconds(2))
+            .channelOption(.writeBufferWaterMark, value: .init(low: 1 << 20, high: 8 << 20))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = BridgeConnectionHandler(maxFrame: maxFrame) { event in
+                        core.value.handle(event, of: connection)
+                    }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+            .connect(unixDomainSocketPath: configuration.path)
+            .assumeIsolated()
+            .whenComplete { result in
+                core.value.finishConnect(connection, result)
+            }
+    }
+
+    private func finishConnect(_ connection: Machine.Connection, _ result: Result<any Channel, any Error>) {
+        switch result {
+        case .success(let channel):
+            guard channel.isActive,
+                let handler = try? channel.pipeline.syncOperations.handler(
+                    type: BridgeConnectionHandler.self)
+            else {
+                perform(machine.connectFailed(connection, "\(configuration.path): closed at once", .now()))
+                return
+            }
+            links[connection] = Link(channel: channel, handler: handler, maxFrame: configuration.maxFrame)
+            perform(machine.connected(connection, .now()))
+        case .failure(let error):
+            perform(machine.connectFailed(connection, "\(configuration.path): \(error)", .now()))
+        }
+    }
+
+    private func handle(_ event: BridgeConnectionHandler.Event, of connection: Machine.Connection) {
+        switch event {
+        case .message(let message): perform(machine.received(message, on: connection, .now()))
+        case .violation(let error): perform(machine.violated(connection, error, .now()))
+        case .closed:
+            links[connection] = nil
+            perform(machine.closed(connection, "\(configuration.path): the connection was closed", .now()))
+        }
+    }
+
+    /// One timer for all deadlines; it is moved only when something earlier comes up.
+    private func scheduleWakeUp() {
+        guard let next = machine.nextWakeUp() else { return }
+        if let wakeUp, wakeUp.deadline <= next { return }
+        wakeUp?.task.cancel()
+        let core = NIOLoopBound(self, eventLoop: eventLoop)
+        let task = eventLoop.scheduleTask(deadline: next) {
+            core.value.wakeUp = nil
+            core.value.perform(core.value.machine.tick(.now()))
+        }
+        wakeUp = (next, task)
+    }
+}

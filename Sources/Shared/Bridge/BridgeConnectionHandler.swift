@@ -1,0 +1,92 @@
+import NIOCore
+
+/// Turns the bytes of one connection into messages and back. Writes of one turn of the event loop leave in one system call.
+final class BridgeConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    enum Event {
+        case message(BridgeMessage)
+        /// The bytes are not the protocol; nothing further is read.
+        case violation(BridgeProtocolError)
+        case closed
+    }
+
+    var decoder: BridgeFrameDecoder
+    private let handle: (Event) -> Void
+    private var context: ChannelHandlerContext?
+    private var outgoing = ByteBuffer()
+    private var isFlushScheduled = false
+    private var isDeaf = false
+
+    /// - Parameter handle: is called on the channel's event loop.
+    init(maxFrame: Int, handle: @escaping (Event) -> Void) {
+        decoder = BridgeFrameDecoder(maxFrame: maxFrame)
+        self.handle = handle
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        decoder.append(unwrapInboundIn(data))
+        do throws(BridgeProtocolError) {
+            while !isDeaf, let frame = try decoder.next() {
+                handle(.message(try BridgeMessage(frame: frame)))
+            }
+        } catch {
+            isDeaf = true
+            handle(.violation(error))
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        isDeaf = true
+        handle(.closed)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    /// Appends one frame to what leaves at the end of this turn of the loop.
+    ///
+    /// - Returns: the bytes of the frame; when they are more than `maxFrame` it is not sent.
+    @discardableResult
+    func send(_ message: BridgeMessage, maxFrame: Int) -> Int {
+        guard let context else { return 0 }
+        let start = outgoing.writerIndex
+        let bytes = message.write(into: &outgoing)
+        guard bytes <= maxFrame else {
+            outgoing.moveWriterIndex(to: start)
+            return bytes
+        }
+        if !isFlushScheduled {
+            isFlushScheduled = true
+            context.eventLoop.assumeIsolated().execute { self.flush() }
+        }
+        return bytes
+    }
+
+    /// Bytes that wait to be taken by the other side.
+    var bufferedBytes: Int {
+        guard let options = context?.channel.syncOptions else { return 0 }
+        return outgoing.readableBytes + ((try? options.getOption(.bufferedWritableBytes)) ?? 0)
+    }
+
+    /// False when the other side reads more slowly than this one writes.
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Sends what is queued, then closes. Nothing that arrives after this is looked at.
+    func close() {
+        isDeaf = true
+        flush()
+        context?.close(promise: nil)
+    }
+
+    private func flush() {
+        isFlushScheduled = false
+        guard let context, outgoing.readableBytes > 0 else { return }
+        context.writeAndFlush(NIOAny(outgoing), promise: nil)
+        outgoing = ByteBuffer()
+    }
+}

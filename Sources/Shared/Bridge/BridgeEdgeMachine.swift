@@ -1,0 +1,374 @@
+import DequeModule
+import NIOCore
+
+/// The edge's side of the Unix-socket protocol: the connection with its successors, and the requests that wait.
+///
+/// It does no I/O: events and time in, actions out. `Waiter` is whoever awaits one request's outcome; each that
+/// comes in by ``submit(_:waiter:_:)`` leaves in exactly one `complete`.
+struct BridgeEdgeMachine<Waiter> {
+    /// Connections are numbered by the order in which they were asked for.
+    typealias Connection = Int
+
+    enum Action {
+        case connect(Connection)
+        case send(Connection, BridgeMessage)
+        /// Flush, close, and report nothing further from it.
+        case close(Connection)
+        /// Frames of up to this many bytes may be read and written from now on.
+        case limitFrames(Connection, Int)
+        case complete(Waiter, BridgeOutcome)
+    }
+
+    private enum Phase {
+        case stopped
+        case waiting(until: NIODeadline)
+        case connecting(Connection)
+        case handshaking(Connection, until: NIODeadline)
+        case ready(Connection)
+    }
+
+    /// A connection that is open: the one that shakes hands, the ready one, or one that drains.
+    private struct Link {
+        var keepalive: BridgeKeepalive
+        var readySince: NIODeadline?
+        var window = 0
+        var inFlight = 0
+    }
+
+    private struct Pending {
+        let waiter: Waiter
+        let deadline: NIODeadline
+        var connection: Connection?
+        /// The last value that was not final.
+        var kept: ByteBuffer?
+    }
+
+    private let hello: BridgeMessage.Hello
+    /// A random number from 0 to 1.
+    private let jitter: () -> Double
+    private var phase = Phase.stopped
+    private var links: [Connection: Link] = [:]
+    private var lastConnection: Connection = 0
+    private var failedAttempts = 0
+    private var pending: [BridgeRequestID: Pending] = [:]
+    private var deadlines = DeadlineQueue<BridgeRequestID>()
+    /// Requests whose connection broke and that no connection has resumed yet; may name ids that are gone.
+    private var unattached: Deque<BridgeRequestID> = []
+    private var problem = "not connected yet"
+    /// Answers that came when nobody waited for them any more.
+    private(set) var lateAnswers = 0
+
+    init(hello: BridgeMessage.Hello, jitter: @escaping () -> Double) {
+        self.hello = hello
+        self.jitter = jitter
+    }
+
+    /// Nil when a bridge has welcomed this edge; else why not.
+    var missing: String? {
+        if case .ready = phase { return nil }
+        return problem
+    }
+
+    var pendingCount: Int { pending.count }
+
+    /// The earliest time at which ``tick(_:)`` has something to do.
+    mutating func nextWakeUp() -> NIODeadline? {
+        var next = deadlines.next() ?? .distantFuture
+        switch phase {
+        case .waiting(let until), .handshaking(_, let until): next = min(next, until)
+        case .stopped, .connecting, .ready: break
+        }
+        for link in links.values { next = min(next, link.keepalive.next) }
+        return next == .distantFuture ? nil : next
+    }
+
+    // MARK: - Requests
+
+    mutating func submit(_ request: BridgeRequest, waiter: Waiter, _ now: NIODeadline) -> [Action] {
+        func refuse(_ code: BridgeFailure.Code, _ message: String, retryAfter: Int? = nil) -> [Action] {
+            [.complete(waiter, .failure(BridgeFailure(code, message: message, retryAfter: retryAfter)))]
+        }
+        guard case .ready(let connection) = phase, var link = links[connection] else {
+            return refuse(.bridgeUnavailable, "bridge: \(problem)", retryAfter: 1)
+        }
+        guard pending[request.id] == nil else { return refuse(.duplicateID, "id is in use") }
+        guard link.inFlight < link.window, unattached.isEmpty else {
+            return refuse(.windowExceeded, "\(link.window) requests are in flight", retryAfter: 1)
+        }
+        let deadline = now + .milliseconds(Int64(request.timeout.wholeMilliseconds))
+        pending[request.id] = Pending(waiter: waiter, deadline: deadline, connection: connection)
+        deadlines.insert(request.id, at: deadline)
+        link.inFlight += 1
+        link.keepalive.didSend(now)
+        links[connection] = link
+        return [.send(connection, .request(request))]
+    }
+
+    /// The caller of a request has gone.
+    mutating func cancel(_ id: BridgeRequestID, _ now: NIODeadline) -> [Action] {
+        let failure = BridgeFailure(.clientGone, message: "the caller gave up")
+        return abandon(id, reason: .clientGone, outcome: .failure(failure), now)
+    }
+
+    /// A request could not be written because its frame is longer than the bridge takes.
+    mutating func frameRefused(_ id: BridgeRequestID, bytes: Int, _ now: NIODeadline) -> [Action] {
+        let failure = BridgeFailure(.tooLarge, message: "the frame would have \(bytes) bytes")
+        return finish(id, .failure(failure), now)
+    }
+
+    /// Ends a request before its answer and tells the bridge.
+    private mutating func abandon(
+        _ id: BridgeRequestID, reason: BridgeMessage.CancelReason, outcome: BridgeOutcome, _ now: NIODeadline
+    ) -> [Action] {
+        guard let entry = pending[id] else { return [] }
+        var actions: [Action] = []
+        if let connection = entry.connection { actions = send(connection, .cancel(id: id, reason), now) }
+        return actions + finish(id, outcome, now)
+    }
+
+    /// Completes a request and gives its credit back.
+    private mutating func finish(
+        _ id: BridgeRequestID, _ outcome: BridgeOutcome, _ now: NIODeadline
+    ) -> [Action] {
+        guard let entry = pending.removeValue(forKey: id) else { return [] }
+        deadlines.remove(id)
+        var actions: [Action] = [.complete(entry.waiter, outcome)]
+        if let connection = entry.connection {
+            links[connection]?.inFlight -= 1
+            if !unattached.isEmpty { actions += resumeUnattached(now) }
+        }
+        return actions
+    }
+
+    private mutating func answered(
+        _ id: BridgeRequestID, final: Bool, _ answer: BridgeMessage.Answer, _ now: NIODeadline
+    ) -> [Action] {
+        guard let entry = pending[id] else {
+            lateAnswers += 1
+            return []
+        }
+        switch answer {
+        case .error(let error):
+            return finish(id, .serviceError(error), now)
+        case .body(let body) where final:
+            // A null at the end of a stream only says that the value before it was the last.
+            if let kept = entry.kept, body.isJSONNull { return finish(id, .reply(kept), now) }
+            return finish(id, .reply(body), now)
+        case .body(let body):
+            pending[id]?.kept = ByteBuffer(bytes: body.readableBytesView)
+            return []
+        }
+    }
+
+    // MARK: - Connections
+
+    mutating func start(_ now: NIODeadline) -> [Action] {
+        guard case .stopped = phase else { return [] }
+        return connect()
+    }
+
+    /// Closes everything; what waits gets the value it holds or `bridge_lost`.
+    mutating func stop(_ now: NIODeadline) -> [Action] {
+        phase = .stopped
+        problem = "stopped"
+        var actions = links.keys.sorted().map { Action.close($0) }
+        links = [:]
+        let failure = BridgeFailure(.bridgeLost, message: "the edge stops")
+        for entry in pending.values {
+            actions.append(.complete(entry.waiter, entry.kept.map { .reply($0) } ?? .failure(failure)))
+        }
+        pending = [:]
+        deadlines = DeadlineQueue()
+        unattached = []
+        return actions
+    }
+
+    private mutating func connect() -> [Action] {
+        lastConnection += 1
+        phase = .connecting(lastConnection)
+        return [.connect(lastConnection)]
+    }
+
+    mutating func connected(_ connection: Connection, _ now: NIODeadline) -> [Action] {
+        guard case .connecting(connection) = phase else { return [.close(connection)] }
+        phase = .handshaking(connection, until: now + BridgeLimits.handshakeTimeout)
+        links[connection] = Link(keepalive: BridgeKeepalive(now: now))
+        return [.send(connection, .hello(hello))]
+    }
+
+    mutating func connectFailed(_ connection: Connection, _ reason: String, _ now: NIODeadline) -> [Action] {
+        guard case .connecting(connection) = phase else { return [] }
+        problem = reason
+        backOff(now)
+        return []
+    }
+
+    /// The connection is gone, or the bridge closed it.
+    mutating func closed(_ connection: Connection, _ reason: String, _ now: NIODeadline) -> [Action] {
+        guard let link = links.removeValue(forKey: connection) else { return [] }
+        for (id, entry) in pending where entry.connection == connection {
+            pending[id]?.connection = nil
+            unattached.append(id)
+        }
+        switch phase {
+        case .ready(connection), .handshaking(connection, _):
+            // An error frame has said more than the close that follows it.
+            problem = reason
+            if let since = link.readySince, now - since >= BridgeLimits.provenAfter { failedAttempts = 0 }
+            backOff(now)
+            return []
+        default:
+            return resumeUnattached(now)
+        }
+    }
+
+    private mutating func backOff(_ now: NIODeadline) {
+        let longest = BridgeLimits.longestBackoff.nanoseconds
+        let doubled = BridgeLimits.firstBackoff.nanoseconds << Int64(min(failedAttempts, 20))
+        let delay = Double(min(doubled, longest)) * (0.5 + 0.5 * jitter())
+        failedAttempts += 1
+        phase = .waiting(until: now + .nanoseconds(Int64(delay)))
+    }
+
+    /// The bytes that came are not the protocol.
+    mutating func violated(
+        _ connection: Connection, _ error: BridgeProtocolError, _ now: NIODeadline
+    ) -> [Action] {
+        guard links[connection] != nil else { return [] }
+        let message = BridgeMessage.error(code: error.code.rawValue, message: error.message)
+        return [.send(connection, message), .close(connection)]
+            + closed(connection, "\(error.code.rawValue): \(error.message)", now)
+    }
+
+    mutating func received(
+        _ message: BridgeMessage, on connection: Connection, _ now: NIODeadline
+    ) -> [Action] {
+        guard links[connection] != nil else { return [] }
+        links[connection]?.keepalive.didReceive(now)
+        if case .handshaking(connection, _) = phase {
+            switch message {
+            case .welcome(let welcome): return welcomed(welcome, on: connection, now)
+            case .error: break
+            default:
+                return violated(
+                    connection, BridgeProtocolError(.protocolViolation, "\(message.name) before welcome"), now
+                )
+            }
+        }
+        switch message {
+        case .reply(let id, let final, let answer): return answered(id, final: final, answer, now)
+        case .failure(let id, let failure): return failed(id, failure, now)
+        case .error(let code, let text):
+            return [.close(connection)] + closed(connection, "\(code): \(text)", now)
+        case .goaway(let reason): return goingAway(connection, reason, now)
+        case .ping: return send(connection, .pong, now)
+        case .pong: return []
+        case .hello, .welcome, .request, .cancel, .emit, .accepted, .resume:
+            return violated(
+                connection, BridgeProtocolError(.protocolViolation, "\(message.name) from a bridge"), now)
+        }
+    }
+
+    private mutating func failed(
+        _ id: BridgeRequestID, _ failure: BridgeFailure, _ now: NIODeadline
+    ) -> [Action] {
+        guard let entry = pending[id] else {
+            lateAnswers += 1
+            return []
+        }
+        return finish(id, entry.kept.map { .reply($0) } ?? .failure(failure), now)
+    }
+
+    private mutating func welcomed(
+        _ welcome: BridgeMessage.Welcome, on connection: Connection, _ now: NIODeadline
+    ) -> [Action] {
+        guard BridgeLimits.versions.contains(welcome.version) else {
+            return violated(
+                connection, BridgeProtocolError(.unsupportedVersion, "version \(welcome.version)"), now)
+        }
+        phase = .ready(connection)
+        links[connection]?.readySince = now
+        links[connection]?.window = welcome.window
+        return [.limitFrames(connection, welcome.maxFrame)] + resumeUnattached(now)
+    }
+
+    /// The old connection still brings its replies; new requests go to the next one.
+    private mutating func goingAway(
+        _ connection: Connection, _ reason: String, _ now: NIODeadline
+    ) -> [Action] {
+        guard case .ready(connection) = phase, let link = links[connection] else { return [] }
+        problem = "going away: \(reason)"
+        var actions: [Action] = []
+        if let since = link.readySince, now - since >= BridgeLimits.provenAfter {
+            failedAttempts = 0
+            actions = connect()
+        } else {
+            backOff(now)
+        }
+        let draining = links.keys.sorted()
+        if draining.count > BridgeLimits.maxDraining, let oldest = draining.first {
+            actions += [.close(oldest)] + closed(oldest, "drained for too long", now)
+        }
+        return actions
+    }
+
+    /// Names requests of broken connections on the ready one, as far as its window goes.
+    private mutating func resumeUnattached(_ now: NIODeadline) -> [Action] {
+        guard case .ready(let connection) = phase, var link = links[connection] else { return [] }
+        var resumed: [BridgeMessage.Resume] = []
+        while link.inFlight < link.window, let id = unattached.popFirst() {
+            guard let entry = pending[id], entry.connection == nil else { continue }
+            pending[id]?.connection = connection
+            link.inFlight += 1
+            let left = (entry.deadline - now).nanoseconds / 1_000_000
+            resumed.append(BridgeMessage.Resume(id: id, timeout: max(0, Int(left))))
+        }
+        links[connection] = link
+        var actions: [Action] = []
+        for start in stride(from: 0, to: resumed.count, by: BridgeLimits.resumeChunk) {
+            let chunk = resumed[start..<min(start + BridgeLimits.resumeChunk, resumed.count)]
+            actions += send(connection, .resume(Array(chunk)), now)
+        }
+        return actions
+    }
+
+    private mutating func send(
+        _ connection: Connection, _ message: BridgeMessage, _ now: NIODeadline
+    ) -> [Action] {
+        guard links[connection] != nil else { return [] }
+        links[connection]?.keepalive.didSend(now)
+        return [.send(connection, message)]
+    }
+
+    // MARK: - Time
+
+    mutating func tick(_ now: NIODeadline) -> [Action] {
+        var actions: [Action] = []
+        while let id = deadlines.popDue(now) {
+            guard let entry = pending[id] else { continue }
+            let failure = BridgeFailure(.deadline, message: "no answer within the deadline")
+            let outcome = entry.kept.map { BridgeOutcome.reply($0) } ?? .failure(failure)
+            actions += abandon(id, reason: .deadline, outcome: outcome, now)
+        }
+        for (connection, link) in links {
+            switch link.keepalive.verdict(now) {
+            case .fine: break
+            case .ping: actions += send(connection, .ping, now)
+            case .dead:
+                actions += [.close(connection)] + closed(connection, "the bridge is silent", now)
+            }
+        }
+        switch phase {
+        case .waiting(let until) where now >= until:
+            actions += connect()
+        case .handshaking(let connection, let until) where now >= until:
+            actions += [.close(connection)] + closed(connection, "no welcome", now)
+        default: break
+        }
+        return actions
+    }
+}
+
+extension ByteBuffer {
+    var isJSONNull: Bool { readableBytesView.elementsEqual("null".utf8) }
+}
