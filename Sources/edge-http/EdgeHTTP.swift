@@ -1,0 +1,76 @@
+import Admin
+import ArgumentParser
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Shared
+
+/// The REST edge: HTTP in, one message to the bridge, its reply out.
+@main
+struct EdgeHTTP: AsyncParsableCommand {
+    static let configuration = ProcessOptions.configuration(
+        EdgeHTTPSettings.self, abstract: "The REST edge of vy-gateway.")
+
+    @OptionGroup var options: ProcessOptions
+
+    func run() async throws {
+        try await options.run(EdgeHTTPSettings.self) { settings, common, logger in
+            let bridge = BridgeClient(
+                .init(
+                    path: settings.bridgeSocket, role: EdgeHTTPSettings.process,
+                    instance: common.instance, build: Build.version),
+                logger: logger)
+            let admin = AdminServer(
+                host: settings.adminHost, port: settings.adminPort, process: EdgeHTTPSettings.process,
+                logger: logger
+            ) { Readiness(missing: [bridge.missing.map { "bridge: \($0)" }].compactMap { $0 }) }
+            let responder = GatewayResponder(
+                routes: RouteTable(settings.services), cors: settings.cors,
+                limits: .init(
+                    body: settings.bodyLimit, depth: settings.depthLimit, inFlight: settings.maxInFlight),
+                page: Self.page(settings, common, logger), logger: logger,
+                send: { await bridge.request($0) })
+            // Stopped in the reverse order: the bridge stays until the last request is answered.
+            return [bridge, admin, Self.server(settings, responder, logger)]
+        }
+    }
+
+    private static func server(
+        _ settings: EdgeHTTPSettings, _ responder: GatewayResponder, _ logger: Logger
+    ) -> Application<GatewayResponder> {
+        var serverLogger = logger
+        serverLogger.logLevel = max(.warning, logger.logLevel)
+        return Application(
+            responder: responder,
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: .milliseconds(settings.idleTimeout.milliseconds),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100))),
+            configuration: .init(
+                address: .hostname(settings.host, port: settings.port), backlog: 1024,
+                availableConnectionsDelegate: .maximum(settings.maxConnections, logger: serverLogger)),
+            onServerRunning: { channel in
+                logger.info(
+                    "listening",
+                    metadata: [
+                        "host": "\(settings.host)",
+                        "port": "\(channel.localAddress?.port ?? settings.port)",
+                    ])
+            },
+            logger: serverLogger)
+    }
+
+    private static func page(
+        _ settings: EdgeHTTPSettings, _ common: CommonSettings, _ logger: Logger
+    ) -> ByteBuffer? {
+        guard common.environment == .local else { return nil }
+        do {
+            return ByteBuffer(string: try SettingsReader.contents(ofFile: settings.demoPage))
+        } catch {
+            logger.warning("no demo page", metadata: ["path": "\(settings.demoPage)", "error": "\(error)"])
+            return nil
+        }
+    }
+}

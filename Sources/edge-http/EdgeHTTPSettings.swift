@@ -1,0 +1,89 @@
+import NIOCore
+import Shared
+
+/// The settings of `edge-http`.
+struct EdgeHTTPSettings: ProcessSettings {
+    static let process = "edge-http"
+
+    let host: String
+    let port: Int
+    let adminHost: String
+    let adminPort: Int
+    let bridgeSocket: String
+    let services: [ServiceDefinition]
+    let replyTimeout: Duration
+    let bodyLimit: Int
+    let depthLimit: Int
+    let maxConnections: Int
+    let maxInFlight: Int
+    let idleTimeout: Duration
+    let cors: CORSPolicy
+    let demoPage: String
+
+    init(from reader: inout SettingsReader) {
+        host = reader.string("APP_HOST", default: "0.0.0.0", help: "Address that edge-http listens on.")
+        port = reader.port("APP_PORT", default: 4040, help: "Port of the REST API; 0 picks a free one.")
+        adminHost = reader.string(
+            "ADMIN_HOST", default: "127.0.0.1", help: "Address of the admin servers.")
+        adminPort = reader.port(
+            "HTTP_ADMIN_PORT", default: 4141,
+            help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`).")
+        bridgeSocket = BridgeSocketSetting.read(&reader)
+        let replyTimeout = reader.milliseconds(
+            "KAFKA_REPLY_TIMEOUT", default: 10_000, in: 1...3_600_000,
+            help: "Deadline (ms) of a request whose route names none: then the answer is 504.")
+        let longest = ReplyTimeoutSetting.readLongest(&reader)
+        if replyTimeout > longest {
+            reader.mistake("KAFKA_REPLY_TIMEOUT: is longer than KAFKA_REPLY_TIMEOUT_MAX")
+        }
+        self.replyTimeout = replyTimeout
+        bodyLimit = reader.bytes(
+            "HTTP_BODY_LIMIT", default: 1_048_576, in: 1...67_108_864,
+            help: "Largest request body (bytes); a larger one is answered 413.")
+        depthLimit = reader.integer(
+            "JSON_DEPTH_LIMIT", default: 64, in: 1...256,
+            help: "How deeply the JSON of a request may be nested; deeper is answered 400.")
+        maxConnections = reader.integer(
+            "HTTP_MAX_CONNECTIONS", default: 10_000, in: 1...1_000_000,
+            help: "Connections that edge-http holds; it accepts no more until one closes.")
+        maxInFlight = reader.integer(
+            "HTTP_MAX_IN_FLIGHT", default: 2048, in: 1...1_000_000,
+            help: "Requests that edge-http works on at once; more are answered 503.")
+        idleTimeout = reader.milliseconds(
+            "HTTP_IDLE_TIMEOUT", default: 60_000, in: 100...3_600_000,
+            help: "Idle time (ms) after which a client's connection is closed.")
+        let origins = reader.strings(
+            "ALLOWED_ORIGINS", default: "[]",
+            help: "JSON array of the origins that browsers may call from; `[\"*\"]` allows every one.")
+        cors = CORSPolicy(origins: origins)
+        for mistake in cors.mistakes { reader.mistake("ALLOWED_ORIGINS: \(mistake)") }
+        demoPage = reader.string(
+            "DEMO_PAGE", default: "deploy/page/index.html",
+            help: "File that is served at `/` when NODE_ENV is `local`.")
+        let directory = reader.string(
+            "SERVICES_DIR", default: "deploy/services",
+            help: "Directory of the YAML files that describe the services and their routes.")
+        let (services, mistakes) = ServiceDefinition.load(
+            directory: directory, defaultTimeout: replyTimeout, longestTimeout: longest)
+        self.services = services
+        for mistake in mistakes { reader.mistake("SERVICES_DIR: \(mistake)") }
+        Self.checkUnused(&reader)
+    }
+
+    /// Settings of the gateway that this one replaces: checked, so that a deployment's file can be taken over as it is.
+    private static func checkUnused(_ reader: inout SettingsReader) {
+        _ = reader.milliseconds(
+            "REST_TIMEOUT", default: 5000, in: 1...600_000,
+            help: "Deadline (ms) of outbound HTTP calls. Checked, not used yet.")
+        _ = reader.string(
+            "SWAGGER_URL", default: "/docs",
+            help: "Path or URL of the API documentation. Checked, not used yet.")
+        let account = reader.optionalString(
+            "ACTIVE_CAMPAIGN_NAME", help: "ActiveCampaign account. Checked, not used yet.")
+        let key = reader.secret(
+            "ACTIVE_CAMPAIGN_API_KEY", help: "ActiveCampaign API key. Checked, not used yet.")
+        if (account == nil) != (key == nil) {
+            reader.mistake("ACTIVE_CAMPAIGN_NAME and ACTIVE_CAMPAIGN_API_KEY: set both or neither")
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import HTTPTypes
+import Hummingbird
+
+/// Which pages may call the API from a browser (the CORS protocol of the Fetch standard).
+struct CORSPolicy: Sendable {
+    private let origins: Set<String>
+    private let allowsEvery: Bool
+
+    /// - Parameter origins: each `scheme://host[:port]` as browsers send it, or `*`.
+    init(origins: [String]) {
+        self.origins = Set(origins)
+        allowsEvery = origins.contains("*")
+    }
+
+    /// One sentence for each origin that no browser would ever send.
+    var mistakes: [String] {
+        origins.sorted().filter { origin in
+            guard origin != "*", origin != "null" else { return false }
+            let parts = origin.split(separator: "/", omittingEmptySubsequences: false)
+            return parts.count != 3 || !parts[0].hasSuffix(":") || parts[0].count < 2 || !parts[1].isEmpty
+                || parts[2].isEmpty || origin != origin.lowercased()
+        }.map { "'\($0)' is no origin; write it like https://shop.example, without a path" }
+    }
+
+    /// The answer to a preflight request, or nil when the request is none.
+    func preflight(_ request: HTTPRequest, allowedMethods: [String]) -> Response? {
+        guard request.method == .options, request.headerFields[.origin] != nil,
+            request.headerFields[.accessControlRequestMethod] != nil
+        else { return nil }
+        var response = Response(status: .noContent)
+        if isAllowed(request.headerFields[.origin]) {
+            response.headers[.accessControlAllowMethods] = allowedMethods.joined(separator: ", ")
+            response.headers[.accessControlAllowHeaders] =
+                request.headerFields[.accessControlRequestHeaders] ?? "content-type"
+            response.headers[.accessControlMaxAge] = "600"
+        }
+        response.headers[.vary] = "Origin, Access-Control-Request-Headers"
+        return response
+    }
+
+    /// Adds to an answer, an error's as well, what lets the page read it.
+    func apply(to response: inout Response, origin: String?) {
+        guard !origins.isEmpty else { return }
+        if !allowsEvery, response.headers[.vary] == nil { response.headers[.vary] = "Origin" }
+        guard let origin, isAllowed(origin) else { return }
+        response.headers[.accessControlAllowOrigin] = allowsEvery ? "*" : origin
+        if !allowsEvery { response.headers[.accessControlAllowCredentials] = "true" }
+        response.headers[.accessControlExposeHeaders] = "x-request-id, retry-after, location"
+    }
+
+    private func isAllowed(_ origin: String?) -> Bool {
+        guard let origin else { return false }
+        return allowsEvery || origins.contains(origin)
+    }
+}

@@ -1,0 +1,63 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import RawJSON
+import Shared
+
+/// What the client is told for each way in which a request can end (the outcome contract, docs/contracts.md).
+enum OutcomeResponse {
+    /// - Throws: the ``Problem`` for every outcome but a reply without error.
+    static func response(for outcome: BridgeOutcome, route: Route) throws(Problem) -> Response {
+        switch outcome {
+        case .reply(let body):
+            return Response(
+                status: .init(code: route.successStatus),
+                headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+                body: .init(byteBuffer: body))
+        case .serviceError(let error):
+            throw problem(forServiceError: error)
+        case .failure(let failure):
+            throw problem(for: failure)
+        }
+    }
+
+    /// An integer `statusCode` or `status` from 400 to 599 is the HTTP status; everything else is 502 (Kafka contract §10).
+    static func problem(forServiceError error: ByteBuffer) -> Problem {
+        guard let object = try? RawJSON.object(error, maxDepth: 512) else {
+            let text = error.decodedJSONString() ?? "The service answered with an error."
+            return Problem(status: .badGateway, code: "service-error", detail: text, outcome: .answered)
+        }
+        let statuses = [object["statusCode"]?.integer, object["status"]?.integer]
+        let code = statuses.compactMap { $0 }.first { (400...599).contains($0) }
+        let message = object["message"]
+        var extensions: [(name: String, value: ByteBuffer)] = []
+        if let value = object["code"] { extensions.append(("code", value.text)) }
+        if let message, message.kind != .string { extensions.append(("message", message.text)) }
+        return Problem(
+            status: code.map { .init(code: $0) } ?? .badGateway, code: "service-error",
+            detail: message?.string ?? "The service answered with an error.", outcome: .answered,
+            extensions: extensions)
+    }
+
+    static func problem(for failure: BridgeFailure) -> Problem {
+        let code = failure.code.replacing("_", with: "-")
+        switch failure.outcome {
+        case .notSent where failure.code == "too_large":
+            return Problem(status: .contentTooLarge, code: code, detail: failure.message)
+        case .notSent:
+            return unavailable(code: code, detail: failure.message, retryAfter: failure.retryAfter ?? 1)
+        case .unknown:
+            return Problem(
+                status: .gatewayTimeout, code: code, detail: failure.message, outcome: .unknown)
+        case .answered:
+            return Problem(status: .badGateway, code: code, detail: failure.message, outcome: .answered)
+        }
+    }
+
+    /// Nothing was sent, so that it is safe to send the request again after `retryAfter` seconds.
+    static func unavailable(code: String, detail: String, retryAfter: Int) -> Problem {
+        Problem(
+            status: .serviceUnavailable, code: code, detail: detail,
+            headers: [.retryAfter: String(max(1, retryAfter))])
+    }
+}

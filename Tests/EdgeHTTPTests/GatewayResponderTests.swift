@@ -1,0 +1,211 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOEmbedded
+import Shared
+import Synchronization
+import Testing
+
+@testable import edge_http
+
+/// Drives the responder as the HTTP server does, with a bridge that answers what the test says.
+private final class Harness: Sendable {
+    let sent = Mutex<[BridgeRequest]>([])
+    private let outcome: BridgeOutcome
+    private let cors: CORSPolicy
+    private let inFlight: Int
+
+    init(
+        _ outcome: BridgeOutcome = .reply(ByteBuffer(string: "{}")), origins: [String] = [], inFlight: Int = 8
+    ) {
+        self.outcome = outcome
+        self.inFlight = inFlight
+        cors = CORSPolicy(origins: origins)
+    }
+
+    struct Answer {
+        let status: Int
+        let headers: HTTPFields
+        let text: String
+        var json: [String: Any] {
+            (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any] ?? [:]
+        }
+    }
+
+    func ask(
+        _ method: HTTPRequest.Method = .post, _ path: String = "/pay/intents", body: String = "{}",
+        headers: HTTPFields = [.contentType: "application/json"]
+    ) async throws -> Answer {
+        let routes = ["create": 201, "get": 200].map { name, status in
+            Route(
+                method: "POST", path: name == "create" ? "/pay/intents" : "/pay/intents/get",
+                topic: "pay.intents.\(name)", successStatus: status, timeout: .seconds(3))
+        }
+        let responder = GatewayResponder(
+            routes: RouteTable([ServiceDefinition(name: "pay", routes: routes)]), cors: cors,
+            limits: .init(body: 1000, depth: 16, inFlight: inFlight), page: nil,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        ) { request in
+            self.sent.withLock { $0.append(request) }
+            return self.outcome
+        }
+        let head = HTTPRequest(
+            method: method, scheme: "http", authority: "test", path: path, headerFields: headers)
+        let response = try await responder.respond(
+            to: Request(head: head, body: .init(buffer: ByteBuffer(string: body))),
+            context: BasicRequestContext(
+                source: ApplicationRequestContextSource(
+                    channel: EmbeddedChannel(),
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })))
+        let collector = Collector()
+        try await response.body.write(collector)
+        return Answer(
+            status: response.status.code, headers: response.headers, text: String(buffer: collector.buffer))
+    }
+
+    private final class Collector: ResponseBodyWriter {
+        var buffer = ByteBuffer()
+        func write(_ buffer: ByteBuffer) async throws { self.buffer.writeImmutableBuffer(buffer) }
+        func finish(_ trailingHeaders: HTTPFields?) async throws {}
+    }
+}
+
+@Suite struct GatewayResponderTests {
+    @Test func aReplyIsTheAnswerByteForByte() async throws {
+        let harness = Harness(.reply(ByteBuffer(string: "{\"b\": 1.0, \"a\":\"\\/\"}")))
+        let answer = try await harness.ask(
+            body: " {\"amount\":1999} ",
+            headers: [.contentType: "application/json", RequestRules.requestIDField: "req-1"])
+        #expect(answer.status == 201)
+        #expect(answer.text == "{\"b\": 1.0, \"a\":\"\\/\"}")
+        #expect(answer.headers[.contentType] == "application/json; charset=utf-8")
+        #expect(answer.headers[RequestRules.requestIDField] == "req-1")
+        let request = try #require(harness.sent.withLock { $0.first })
+        #expect(request.topic == "pay.intents.create")
+        #expect(String(buffer: request.body) == "{\"amount\":1999}")
+        #expect(request.timeout == .seconds(3))
+        let headers = Dictionary(uniqueKeysWithValues: request.headers)
+        #expect(headers["x-request-id"] == "req-1")
+        let deadline = try #require(headers["x-deadline"].flatMap(Int64.init))
+        #expect((0...3000).contains(deadline - WallClock.millisecondsSince1970()))
+        #expect(try await harness.ask(.post, "/pay/intents/get").status == 200)
+    }
+
+    @Test func keysAndTraceContextAreForwarded() async throws {
+        let harness = Harness()
+        _ = try await harness.ask(headers: [
+            .contentType: "application/json", RequestRules.idempotencyKeyField: "\"k-1\"",
+            RequestRules.traceFields[0]: "00-a-b-01",
+        ])
+        let headers = Dictionary(uniqueKeysWithValues: harness.sent.withLock { $0[0].headers })
+        #expect(headers["idempotency-key"] == "k-1")
+        #expect(headers["traceparent"] == "00-a-b-01")
+    }
+
+    @Test(arguments: [
+        (BridgeFailure.Code.bridgeUnavailable, 503, "not_sent"), (.topicMissing, 503, "not_sent"),
+        (.windowExceeded, 503, "not_sent"), (.sendFailed, 503, "not_sent"), (.tooLarge, 413, "not_sent"),
+        (.deadline, 504, "unknown"), (.bridgeLost, 504, "unknown"), (.unreadableReply, 502, "answered"),
+    ])
+    func failures(code: BridgeFailure.Code, status: Int, outcome: String) async throws {
+        let answer = try await Harness(.failure(BridgeFailure(code, message: "why"))).ask()
+        #expect(answer.status == status)
+        #expect(answer.headers[.contentType] == "application/problem+json")
+        #expect(answer.json["status"] as? Int == status)
+        #expect(answer.json["outcome"] as? String == outcome)
+        #expect(answer.json["detail"] as? String == "why")
+        #expect(answer.json["instance"] as? String == "/pay/intents")
+        #expect(answer.json["requestId"] as? String == answer.headers[RequestRules.requestIDField])
+        #expect(
+            answer.json["type"] as? String
+                == "urn:vy-gateway:problem:\(code.rawValue.replacing("_", with: "-"))")
+        #expect((answer.headers[.retryAfter] != nil) == (status == 503))
+    }
+
+    @Test(
+        arguments: [
+            (#"{"status":402,"code":"card_declined","message":"declined"}"#, 402, "declined"),
+            (#"{"statusCode":409,"message":"conflict"}"#, 409, "conflict"),
+            (#"{"statusCode":409,"status":402,"message":"both"}"#, 409, "both"),
+            (#"{"status":"error","message":"Internal server error"}"#, 502, "Internal server error"),
+            (#"{"status":200,"message":"fine?"}"#, 502, "fine?"), (#"{"status":600}"#, 502, nil),
+            (#"{"status":404.5}"#, 502, nil), (#""just text""#, 502, "just text"), ("{}", 502, nil),
+        ] as [(String, Int, String?)])
+    func serviceErrors(error: String, status: Int, detail: String?) async throws {
+        let answer = try await Harness(.serviceError(ByteBuffer(string: error))).ask()
+        #expect(answer.status == status)
+        #expect(answer.json["outcome"] as? String == "answered")
+        #expect(answer.json["detail"] as? String == detail ?? "The service answered with an error.")
+        #expect(answer.json["code"] as? String == (status == 402 ? "card_declined" : nil))
+    }
+
+    @Test func wrongRequestsSendNothing() async throws {
+        let harness = Harness()
+        let json: HTTPFields = [.contentType: "application/json"]
+        let large = "{\"a\":\"" + String(repeating: "x", count: 1000) + "\"}"
+        #expect(try await harness.ask(.post, "/nowhere").status == 404)
+        let method = try await harness.ask(.get)
+        #expect(method.status == 405)
+        #expect(method.headers[.allow] == "POST, OPTIONS")
+        #expect(try await harness.ask(headers: [:]).status == 415)
+        #expect(try await harness.ask(headers: json.with(.accept, "text/html")).status == 406)
+        #expect(try await harness.ask(body: "{").status == 400)
+        #expect(try await harness.ask(body: large).status == 413)
+        #expect(try await harness.ask(headers: json.with(.contentLength, "5000")).status == 413)
+        let array = try await harness.ask(body: "[]")
+        #expect(array.status == 422)
+        #expect(array.json["outcome"] as? String == "not_sent")
+        #expect(
+            (array.json["errors"] as? [[String: String]]) == [["pointer": "", "detail": "must be an object"]])
+        #expect(harness.sent.withLock { $0.isEmpty })
+    }
+
+    @Test func requestsBeyondTheCapAreRefusedEarly() async throws {
+        let harness = Harness(inFlight: 0)
+        let answer = try await harness.ask()
+        #expect(answer.status == 503)
+        #expect(answer.headers[.retryAfter] == "1")
+        #expect(answer.json["outcome"] as? String == "not_sent")
+        #expect(harness.sent.withLock { $0.isEmpty })
+    }
+
+    @Test func preflightAndCrossOriginAnswers() async throws {
+        let harness = Harness(origins: ["https://shop.example"])
+        let ask: HTTPFields = [
+            .origin: "https://shop.example", .accessControlRequestMethod: "POST",
+            .accessControlRequestHeaders: "content-type,idempotency-key",
+        ]
+        let preflight = try await harness.ask(.options, headers: ask)
+        #expect(preflight.status == 204)
+        #expect(preflight.headers[.accessControlAllowOrigin] == "https://shop.example")
+        #expect(preflight.headers[.accessControlAllowMethods] == "POST, OPTIONS")
+        #expect(preflight.headers[.accessControlAllowHeaders] == "content-type,idempotency-key")
+        #expect(preflight.headers[.vary] == "Origin, Access-Control-Request-Headers")
+        // An error must be readable to the page as well.
+        let failed = try await harness.ask(
+            .post, "/nowhere", headers: [.origin: "https://shop.example", .contentType: "application/json"])
+        #expect(failed.headers[.accessControlAllowOrigin] == "https://shop.example")
+        #expect(failed.headers[.accessControlAllowCredentials] == "true")
+        let other = try await harness.ask(
+            headers: [.origin: "https://evil.example", .contentType: "application/json"])
+        #expect(other.headers[.accessControlAllowOrigin] == nil)
+        #expect(other.headers[.vary] == "Origin")
+        let any = try await Harness(origins: ["*"]).ask(
+            headers: [.origin: "https://evil.example", .contentType: "application/json"])
+        #expect(any.headers[.accessControlAllowOrigin] == "*")
+        #expect(any.headers[.accessControlAllowCredentials] == nil)
+        let none = try await Harness().ask(
+            headers: [.origin: "https://shop.example", .contentType: "application/json"])
+        #expect(none.headers[.accessControlAllowOrigin] == nil)
+    }
+}
+
+extension HTTPFields {
+    fileprivate func with(_ name: HTTPField.Name, _ value: String) -> HTTPFields {
+        var fields = self
+        fields[name] = value
+        return fields
+    }
+}
