@@ -117,6 +117,9 @@ let package = Package(
             dependencies: ["Shared", "RawJSON", nioCore, nioPosix, nioEmbedded, logging],
             swiftSettings: strict),
         .testTarget(
+            name: "KafkaClientTests", dependencies: ["KafkaClient", nioCore, logging],
+            swiftSettings: strict),
+        .testTarget(
             name: "EdgeHTTPTests",
             dependencies: ["edge-http", "Shared", nioCore, nioEmbedded, logging, hummingbird],
             swiftSettings: strict),

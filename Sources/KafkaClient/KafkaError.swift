@@ -1,0 +1,35 @@
+internal import CRdkafka
+
+/// An error of librdkafka or of a broker, in librdkafka's own words.
+public struct KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The number of `rd_kafka_resp_err_t`; negative ones are librdkafka's own.
+    public let code: Int32
+    public let message: String
+
+    init(_ code: rd_kafka_resp_err_t, _ message: String? = nil) {
+        self.code = code.rawValue
+        self.message = message ?? String(cString: rd_kafka_err2str(code))
+    }
+
+    /// Takes over and frees an error object; nil stands for success.
+    init?(taking error: OpaquePointer?) {
+        guard let error else { return nil }
+        defer { rd_kafka_error_destroy(error) }
+        self.init(rd_kafka_error_code(error), String(cString: rd_kafka_error_string(error)))
+    }
+
+    public var description: String { "\(String(cString: rd_kafka_err2name(.init(code)))): \(message)" }
+
+    /// The producer's queue is full: nothing was taken.
+    public var isQueueFull: Bool { code == RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue }
+    public var isTooLarge: Bool { code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE.rawValue }
+    public var isUnknownTopic: Bool {
+        code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC.rawValue
+            || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.rawValue
+    }
+    /// The client cannot go on and has to be made anew.
+    public var isFatal: Bool { code == RD_KAFKA_RESP_ERR__FATAL.rawValue }
+
+    static let closed = KafkaError(RD_KAFKA_RESP_ERR__DESTROY)
+    var isAllBrokersDown: Bool { code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN.rawValue }
+}

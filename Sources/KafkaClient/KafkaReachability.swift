@@ -1,0 +1,38 @@
+internal import CRdkafka
+import NIOCore
+
+/// Follows whether a client reaches a broker, and says so once per change. Used on the client's own thread only.
+///
+/// librdkafka reports that all brokers are down but not that one is back, so while it is down a broker is asked for
+/// metadata every quarter of a second.
+struct KafkaReachability {
+    private var isUp = false
+    private var lastReason: String?
+    private var nextProbe = NIODeadline.distantPast
+
+    /// The change that an error event means.
+    mutating func failed(_ error: KafkaError) -> KafkaState? {
+        guard error.isAllBrokersDown, isUp || lastReason == nil else { return nil }
+        isUp = false
+        lastReason = error.message
+        return .down(error.message)
+    }
+
+    /// A record was delivered or read.
+    mutating func succeeded() -> KafkaState? {
+        guard !isUp else { return nil }
+        isUp = true
+        return .up
+    }
+
+    /// Asks a broker when it is time to; blocks for at most 200 ms, while there is nothing else to do.
+    mutating func probe(_ client: OpaquePointer, now: NIODeadline = .now()) -> KafkaState? {
+        guard !isUp, now >= nextProbe else { return nil }
+        nextProbe = now + .milliseconds(250)
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        let result = rd_kafka_metadata(client, 0, nil, &metadata, 200)
+        guard result == RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
+        rd_kafka_metadata_destroy(metadata)
+        return succeeded()
+    }
+}
