@@ -109,7 +109,10 @@ let package = Package(
         // Development and tests only: the payments service as NestJS would run it.
         .executableTarget(
             name: "demo-payments",
-            dependencies: ["KafkaClient", "RawJSON", nioCore, logging, argumentParser, lifecycle],
+            dependencies: [
+                "KafkaClient", "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: strict),
 
         .testTarget(
@@ -118,6 +121,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "KafkaClientTests", dependencies: ["KafkaClient", nioCore, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DemoPaymentsTests", dependencies: ["demo-payments", "KafkaClient", "RawJSON", nioCore],
             swiftSettings: strict),
         .testTarget(
             name: "EdgeHTTPTests",

@@ -132,6 +132,8 @@ public struct JSONObject: Sendable {
 
     public let members: [Member]
 
+    public init(members: [Member]) { self.members = members }
+
     /// The value of a member; of members with the same name the last counts, as in ECMAScript's `JSON.parse`.
     public subscript(key: String) -> JSONValue? {
         members.last { $0.key == key }.map { JSONValue(text: $0.value, kind: $0.kind) }
