@@ -120,6 +120,13 @@ let package = Package(
             dependencies: ["Shared", "RawJSON", nioCore, nioPosix, nioEmbedded, logging],
             swiftSettings: strict),
         .testTarget(
+            name: "SocketIOTests",
+            dependencies: [
+                "SocketIO", "RawJSON", nioCore, nioPosix, logging,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "KafkaClientTests", dependencies: ["KafkaClient", nioCore, logging],
             swiftSettings: strict),
         .testTarget(

@@ -113,6 +113,12 @@ public struct JSONValue: Sendable, Equatable {
     public let text: ByteBuffer
     public let kind: JSONKind
 
+    /// - Parameter text: exactly one value of that kind, which the caller has checked.
+    public init(text: ByteBuffer, kind: JSONKind) {
+        self.text = text
+        self.kind = kind
+    }
+
     /// The decoded string, or nil when the value is not a string.
     public var string: String? { kind == .string ? text.decodedJSONString() : nil }
 

@@ -1,0 +1,261 @@
+import DequeModule
+import NIOCore
+
+/// Why a session ended, in the words of the official server.
+enum EngineCloseReason: String, Sendable {
+    case transportClose = "transport close"
+    case transportError = "transport error"
+    case pingTimeout = "ping timeout"
+    case parseError = "parse error"
+    case forcedClose = "forced close"
+    case serverShutdown = "server shutting down"
+    case slowConsumer = "slow consumer"
+}
+
+/// One Engine.IO session: its transport, the upgrade to another, heartbeats, and what waits to be sent.
+///
+/// It does no I/O: requests, packets and time in, actions out.
+struct EngineSessionMachine {
+    struct Timing: Sendable {
+        let pingInterval: TimeAmount
+        let pingTimeout: TimeAmount
+        let upgradeTimeout: TimeAmount
+    }
+
+    enum Action: Equatable {
+        /// Answer the GET that waits, with status 200.
+        case answerPoll([EnginePacket])
+        /// Answer the request at hand with status 400.
+        case refuse
+        /// Answer the POST at hand with `ok`.
+        case acceptPost
+        case send([EnginePacket])
+        case sendCandidate(EnginePacket)
+        /// The candidate is the session's WebSocket from now on.
+        case adoptCandidate
+        case closeCandidate
+        case closeWebSocket
+        case deliver(EnginePacket)
+        case closed(EngineCloseReason)
+    }
+
+    private enum Transport { case polling, webSocket }
+
+    private enum Upgrade: Equatable {
+        case none
+        case candidate(until: NIODeadline, isProbed: Bool)
+    }
+
+    private enum Phase: Equatable {
+        case open
+        /// A polling client is still to be told; the next GET brings it the close packet.
+        case closing(until: NIODeadline)
+        case closed
+    }
+
+    private let timing: Timing
+    private let queueLimit: Int
+    private var transport: Transport
+    private var upgrade = Upgrade.none
+    private var phase = Phase.open
+    private var isPolled = false
+    private var queue: Deque<EnginePacket> = []
+    private var queuedBytes = 0
+    /// When the next ping leaves, or nil while one awaits its pong.
+    private var pingAt: NIODeadline?
+    private var pongBy: NIODeadline
+
+    /// - Parameters:
+    ///   - queueLimit: bytes that may wait for the client's next GET.
+    ///   - now: the time of the handshake, from which the first heartbeat counts.
+    init(isWebSocket: Bool, timing: Timing, queueLimit: Int, now: NIODeadline) {
+        self.timing = timing
+        self.queueLimit = queueLimit
+        transport = isWebSocket ? .webSocket : .polling
+        pingAt = now + timing.pingInterval
+        pongBy = now + timing.pingInterval + timing.pingTimeout
+    }
+
+    var isWebSocket: Bool { transport == .webSocket }
+    var isClosed: Bool { phase == .closed }
+
+    /// The earliest time at which ``tick(_:)`` has something to do.
+    var nextWakeUp: NIODeadline? {
+        switch phase {
+        case .closed: return nil
+        case .closing(let until): return until
+        case .open:
+            var next = min(pingAt ?? pongBy, pongBy)
+            if case .candidate(let until, _) = upgrade { next = min(next, until) }
+            return next
+        }
+    }
+
+    // MARK: - Polling
+
+    mutating func polled(_ now: NIODeadline) -> [Action] {
+        if phase == .open, now >= pongBy { return close(.pingTimeout) + [.refuse] }
+        switch phase {
+        case .closed: return [.refuse]
+        case .closing:
+            phase = .closed
+            return [.answerPoll([.close])]
+        case .open:
+            guard transport == .polling else { return [.refuse] }
+            guard !isPolled else { return close(.transportError, tellPoll: .close) + [.refuse] }
+            isPolled = true
+            return flushPoll()
+        }
+    }
+
+    /// The client gave up its waiting GET, and with it the session.
+    mutating func pollAborted() -> [Action] {
+        guard phase == .open, isPolled else { return [] }
+        isPolled = false
+        return close(.transportClose)
+    }
+
+    mutating func posted(_ body: ByteBuffer, _ now: NIODeadline) -> [Action] {
+        guard phase == .open, transport == .polling else { return [.refuse] }
+        guard let packets = try? EnginePayload.decode(body) else {
+            return close(.parseError, tellPoll: .close) + [.refuse]
+        }
+        var actions: [Action] = []
+        for packet in packets where phase == .open { actions += received(packet, now) }
+        return actions + [.acceptPost]
+    }
+
+    private mutating func flushPoll() -> [Action] {
+        guard isPolled else { return [] }
+        if queue.isEmpty {
+            guard case .candidate(_, isProbed: true) = upgrade else { return [] }
+            isPolled = false
+            return [.answerPoll([.noop])]
+        }
+        isPolled = false
+        defer {
+            queue = []
+            queuedBytes = 0
+        }
+        return [.answerPoll(Array(queue))]
+    }
+
+    // MARK: - WebSocket
+
+    /// A WebSocket names this session: false when it may not be its transport.
+    mutating func candidateArrived(_ now: NIODeadline) -> Bool {
+        guard phase == .open, transport == .polling, upgrade == .none else { return false }
+        upgrade = .candidate(until: now + timing.upgradeTimeout, isProbed: false)
+        return true
+    }
+
+    mutating func candidateSent(_ packet: EnginePacket, _ now: NIODeadline) -> [Action] {
+        guard case .candidate(let until, let isProbed) = upgrade else { return [] }
+        switch packet {
+        case .ping(let data) where data == ByteBuffer(string: "probe"):
+            upgrade = .candidate(until: until, isProbed: true)
+            return [.sendCandidate(.pong(data))] + flushPoll()
+        case .upgrade where isProbed:
+            upgrade = .none
+            var actions: [Action] = []
+            if isPolled {
+                isPolled = false
+                actions.append(.answerPoll([.noop]))
+            }
+            transport = .webSocket
+            actions.append(.adoptCandidate)
+            if !queue.isEmpty { actions.append(.send(Array(queue))) }
+            queue = []
+            queuedBytes = 0
+            return actions
+        default:
+            upgrade = .none
+            return [.closeCandidate]
+        }
+    }
+
+    mutating func candidateGone() -> [Action] {
+        upgrade = .none
+        return []
+    }
+
+    mutating func webSocketSent(_ packet: EnginePacket?, _ now: NIODeadline) -> [Action] {
+        guard phase == .open else { return [] }
+        guard let packet else { return close(.parseError) }
+        return received(packet, now)
+    }
+
+    mutating func transportEnded(_ reason: EngineCloseReason) -> [Action] { close(reason) }
+
+    private mutating func received(_ packet: EnginePacket, _ now: NIODeadline) -> [Action] {
+        switch packet {
+        case .message, .binary: return [.deliver(packet)]
+        case .pong:
+            pingAt = now + timing.pingInterval
+            pongBy = now + timing.pingInterval + timing.pingTimeout
+            return []
+        case .close: return close(.transportClose)
+        // Since protocol 4 only the server pings.
+        case .ping: return close(.transportError)
+        case .open, .upgrade, .noop: return []
+        }
+    }
+
+    // MARK: - The server's side
+
+    mutating func send(_ packets: [EnginePacket]) -> [Action] {
+        guard phase == .open else { return [] }
+        guard transport == .polling else { return [.send(packets)] }
+        for packet in packets {
+            queue.append(packet)
+            queuedBytes += packet.byteCount
+        }
+        let actions = flushPoll()
+        guard queuedBytes <= queueLimit else { return actions + close(.slowConsumer) }
+        return actions
+    }
+
+    /// Ends the session from this side. A polling client without a GET is told by its next one, within a while.
+    mutating func close(from now: NIODeadline, _ reason: EngineCloseReason) -> [Action] {
+        guard phase == .open else { return [] }
+        let mustWait = transport == .polling && !isPolled
+        let actions = close(reason, tellPoll: .close)
+        if mustWait { phase = .closing(until: now + .seconds(30)) }
+        return actions
+    }
+
+    private mutating func close(_ reason: EngineCloseReason, tellPoll: EnginePacket = .noop) -> [Action] {
+        guard phase == .open else { return [] }
+        phase = .closed
+        queue = []
+        queuedBytes = 0
+        var actions: [Action] = []
+        if isPolled { actions.append(.answerPoll([tellPoll])) }
+        isPolled = false
+        if upgrade != .none { actions.append(.closeCandidate) }
+        upgrade = .none
+        if transport == .webSocket { actions.append(.closeWebSocket) }
+        return actions + [.closed(reason)]
+    }
+
+    mutating func tick(_ now: NIODeadline) -> [Action] {
+        switch phase {
+        case .closed: return []
+        case .closing(let until):
+            if now >= until { phase = .closed }
+            return []
+        case .open: break
+        }
+        if now >= pongBy { return close(.pingTimeout) }
+        var actions: [Action] = []
+        if case .candidate(let until, _) = upgrade, now >= until {
+            upgrade = .none
+            actions.append(.closeCandidate)
+        }
+        if let ping = pingAt, now >= ping {
+            pingAt = nil
+            actions += send([.ping(ByteBuffer())])
+        }
+        return actions
+    }
+}

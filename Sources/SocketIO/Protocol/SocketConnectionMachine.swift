@@ -1,0 +1,147 @@
+import NIOCore
+import RawJSON
+
+/// The Socket.IO side of one session: its namespaces, and the binary packet that is being put together.
+///
+/// It does no I/O: messages, decisions and time in, actions out.
+struct SocketConnectionMachine {
+    enum Action: Equatable {
+        case send(ByteBuffer)
+        /// A client asks to join a namespace; the answer comes by ``decided(_:_:socketID:)``.
+        case connect(namespace: String, auth: ByteBuffer?)
+        case connected(namespace: String)
+        case event(Event)
+        case disconnected(namespace: String, reason: String)
+        case close(EngineCloseReason)
+    }
+
+    struct Event: Equatable, Sendable {
+        let namespace: String
+        let name: String
+        /// Without the name.
+        let arguments: [JSONValue]
+        let attachments: [ByteBuffer]
+        let ackID: Int?
+    }
+
+    private enum Membership: Equatable { case deciding, joined }
+
+    private struct Partial {
+        let packet: SocketPacket
+        let expected: Int
+        var attachments: [ByteBuffer] = []
+    }
+
+    private var namespaces: [String: Membership] = [:]
+    private var partial: Partial?
+    private var hasJoinedOnce = false
+    private let connectBy: NIODeadline
+    private var isClosed = false
+
+    init(connectTimeout: TimeAmount, now: NIODeadline) { connectBy = now + connectTimeout }
+
+    /// When a client that has joined nothing is closed.
+    var nextWakeUp: NIODeadline? { hasJoinedOnce || isClosed ? nil : connectBy }
+
+    mutating func tick(_ now: NIODeadline) -> [Action] {
+        guard let deadline = nextWakeUp, now >= deadline else { return [] }
+        return close(.forcedClose)
+    }
+
+    mutating func received(_ packet: EnginePacket) -> [Action] {
+        guard !isClosed else { return [] }
+        switch packet {
+        case .message(let text):
+            guard partial == nil, let packet = try? SocketPacket(text) else { return close(.parseError) }
+            return received(packet)
+        case .binary(let data):
+            guard var partial else { return close(.parseError) }
+            partial.attachments.append(data)
+            guard partial.attachments.count == partial.expected else {
+                self.partial = partial
+                return []
+            }
+            self.partial = nil
+            return complete(partial.packet, partial.attachments)
+        default: return []
+        }
+    }
+
+    private mutating func received(_ packet: SocketPacket) -> [Action] {
+        switch packet {
+        case .connect(let namespace, let auth):
+            // A second CONNECT for a namespace is a fault of the client.
+            guard namespaces[namespace] == nil else { return close(.parseError) }
+            namespaces[namespace] = .deciding
+            return [.connect(namespace: namespace, auth: auth)]
+        case .disconnect(let namespace):
+            guard namespaces.removeValue(forKey: namespace) == .joined else { return [] }
+            return [.disconnected(namespace: namespace, reason: "client namespace disconnect")]
+        case .connectError: return close(.parseError)
+        case .event(let namespace, _, _, let attachments), .ack(let namespace, _, _, let attachments):
+            guard namespaces[namespace] == .joined else { return close(.parseError) }
+            guard attachments > 0 else { return complete(packet, []) }
+            partial = Partial(packet: packet, expected: attachments)
+            return []
+        }
+    }
+
+    private func complete(_ packet: SocketPacket, _ attachments: [ByteBuffer]) -> [Action] {
+        // This server asks for no acks, so one that comes answers nothing.
+        guard case .event(let namespace, let id, let arguments, _) = packet, let name = arguments.first else {
+            return []
+        }
+        return [
+            .event(
+                Event(
+                    namespace: namespace, name: name.string ?? String(buffer: name.text),
+                    arguments: Array(arguments.dropFirst()), attachments: attachments, ackID: id))
+        ]
+    }
+
+    /// The application's answer to `connect`; nil accepts.
+    mutating func decided(
+        _ namespace: String, refusal: (message: String, data: ByteBuffer?)?, socketID: String
+    ) -> [Action] {
+        guard !isClosed, namespaces[namespace] == .deciding else { return [] }
+        if let refusal {
+            namespaces[namespace] = nil
+            return [
+                .send(
+                    SocketPacketWriter.connectError(namespace, message: refusal.message, data: refusal.data))
+            ]
+        }
+        namespaces[namespace] = .joined
+        hasJoinedOnce = true
+        return [
+            .send(SocketPacketWriter.connected(namespace, socketID: socketID)),
+            .connected(namespace: namespace),
+        ]
+    }
+
+    /// Puts a client out of a namespace; the official client does not come back by itself after this.
+    mutating func disconnect(_ namespace: String) -> [Action] {
+        guard namespaces.removeValue(forKey: namespace) == .joined else { return [] }
+        return [
+            .send(SocketPacketWriter.disconnect(namespace)),
+            .disconnected(namespace: namespace, reason: "server namespace disconnect"),
+        ]
+    }
+
+    func isJoined(_ namespace: String) -> Bool { namespaces[namespace] == .joined }
+
+    private mutating func close(_ reason: EngineCloseReason) -> [Action] {
+        [.close(reason)] + sessionClosed(reason)
+    }
+
+    /// The session under this is gone: every namespace of it as well.
+    mutating func sessionClosed(_ reason: EngineCloseReason) -> [Action] {
+        guard !isClosed else { return [] }
+        isClosed = true
+        partial = nil
+        defer { namespaces = [:] }
+        return namespaces.filter { $0.value == .joined }.keys.sorted().map {
+            .disconnected(namespace: $0, reason: reason.rawValue)
+        }
+    }
+}

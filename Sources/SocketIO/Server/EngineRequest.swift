@@ -1,0 +1,122 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// An error of the Engine.IO handshake, with the official server's codes and texts.
+enum EngineError: Int, Error {
+    case transportUnknown = 0
+    case sessionUnknown = 1
+    case badHandshakeMethod = 2
+    case badRequest = 3
+    case forbidden = 4
+    case unsupportedVersion = 5
+
+    var message: String {
+        switch self {
+        case .transportUnknown: "Transport unknown"
+        case .sessionUnknown: "Session ID unknown"
+        case .badHandshakeMethod: "Bad handshake method"
+        case .badRequest: "Bad request"
+        case .forbidden: "Forbidden"
+        case .unsupportedVersion: "Unsupported protocol version"
+        }
+    }
+
+    var status: HTTPResponseStatus { self == .forbidden ? .forbidden : .badRequest }
+}
+
+/// The URL of a request, taken apart.
+struct EngineURL: Sendable {
+    let path: String
+    let query: [(name: String, value: String)]
+
+    init(_ uri: String) {
+        let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        path = String(parts.first ?? "")
+        query =
+            parts.count < 2
+            ? []
+            : parts[1].split(separator: "&").prefix(100).map { pair in
+                let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                return (Self.decoded(halves[0]), halves.count > 1 ? Self.decoded(halves[1]) : "")
+            }
+    }
+
+    subscript(name: String) -> String? { query.first { $0.name == name }?.value }
+
+    private static func decoded(_ text: Substring) -> String {
+        let spaced = String(text.replacing("+", with: " "))
+        return spaced.removingPercentEncoding ?? spaced
+    }
+}
+
+/// What a request to the server's path asks for.
+enum EngineRequest: Equatable {
+    case pollingHandshake
+    case webSocketHandshake
+    case poll(sid: String)
+    case post(sid: String)
+    case webSocketUpgrade(sid: String)
+
+    /// Checks in the order of the official server.
+    ///
+    /// - Parameter isKnown: whether there is a session of that id.
+    init(
+        method: HTTPMethod, url: EngineURL, isUpgrade: Bool, isKnown: (String) -> Bool
+    ) throws(EngineError) {
+        guard let transport = url["transport"], transport == "polling" || transport == "websocket" else {
+            throw .transportUnknown
+        }
+        if let sid = url["sid"] {
+            guard isKnown(sid) else { throw .sessionUnknown }
+            switch (transport, isUpgrade, method) {
+            case ("websocket", true, .GET): self = .webSocketUpgrade(sid: sid)
+            case ("polling", false, .GET): self = .poll(sid: sid)
+            case ("polling", false, .POST): self = .post(sid: sid)
+            default: throw .badRequest
+            }
+            return
+        }
+        guard method == .GET else { throw .badHandshakeMethod }
+        guard isUpgrade == (transport == "websocket") else { throw .badRequest }
+        guard url["EIO"] == "4" else { throw .unsupportedVersion }
+        self = isUpgrade ? .webSocketHandshake : .pollingHandshake
+    }
+}
+
+/// Which pages may use the server from a browser.
+struct OriginPolicy: Sendable {
+    private let origins: Set<String>
+
+    init(_ origins: [String]) { self.origins = Set(origins) }
+
+    /// The headers that every answer to this request gets, errors as well (the CORS protocol of the Fetch standard).
+    func headers(for request: HTTPRequestHead) -> HTTPHeaders {
+        var headers = HTTPHeaders()
+        guard !origins.isEmpty else { return headers }
+        if origins.contains("*") {
+            headers.add(name: "access-control-allow-origin", value: "*")
+        } else {
+            headers.add(name: "vary", value: "Origin")
+            if let origin = request.headers.first(name: "origin"), origins.contains(origin) {
+                headers.add(name: "access-control-allow-origin", value: origin)
+                headers.add(name: "access-control-allow-credentials", value: "true")
+            }
+        }
+        guard request.method == .OPTIONS else { return headers }
+        headers.add(name: "access-control-allow-methods", value: "GET,HEAD,PUT,PATCH,POST,DELETE")
+        if let asked = request.headers.first(name: "access-control-request-headers") {
+            headers.add(name: "vary", value: "Access-Control-Request-Headers")
+            headers.add(name: "access-control-allow-headers", value: asked)
+        }
+        return headers
+    }
+
+    /// CORS does not guard WebSockets, so the origin is checked before the upgrade.
+    func allowsWebSocket(_ request: HTTPRequestHead) -> Bool {
+        guard let origin = request.headers.first(name: "origin") else { return true }
+        if origins.contains("*") || origins.contains(origin) { return true }
+        guard let host = request.headers.first(name: "host") else { return false }
+        return origin == "http://\(host)" || origin == "https://\(host)"
+    }
+}

@@ -1,0 +1,40 @@
+import NIOCore
+import NIOHTTP1
+
+/// One HTTP request that awaits its answer, which may be given from any thread.
+struct HTTPExchange: Sendable {
+    let channel: any Channel
+    let keepAlive: Bool
+    /// The CORS headers of the answer.
+    let headers: HTTPHeaders
+
+    func respond(
+        _ status: HTTPResponseStatus, contentType: String = "text/plain; charset=UTF-8", _ body: ByteBuffer,
+        close: Bool = false
+    ) {
+        var headers = headers
+        if status != .noContent { headers.add(name: "content-type", value: contentType) }
+        headers.add(name: "content-length", value: String(body.readableBytes))
+        headers.add(name: "cache-control", value: "no-store")
+        let closes = close || !keepAlive
+        if closes { headers.add(name: "connection", value: "close") }
+        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+        channel.write(HTTPServerResponsePart.head(head), promise: nil)
+        if body.readableBytes > 0 {
+            channel.write(HTTPServerResponsePart.body(.byteBuffer(body)), promise: nil)
+        }
+        let end = channel.writeAndFlush(HTTPServerResponsePart.end(nil))
+        if closes { end.whenComplete { [channel] _ in channel.close(promise: nil) } }
+    }
+
+    /// Engine.IO's error: JSON, or on an upgrade request the bare text, after which the connection closes.
+    func fail(_ error: EngineError, isUpgrade: Bool = false) {
+        if isUpgrade {
+            return respond(
+                error.status, contentType: "text/html", ByteBuffer(string: error.message), close: true)
+        }
+        respond(
+            error.status, contentType: "application/json",
+            ByteBuffer(string: "{\"code\":\(error.rawValue),\"message\":\"\(error.message)\"}"))
+    }
+}

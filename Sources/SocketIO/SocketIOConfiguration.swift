@@ -1,0 +1,84 @@
+public import NIOCore
+public import RawJSON
+
+/// How a server behaves. The defaults are the official server's where it has any.
+public struct SocketIOConfiguration: Sendable {
+    /// With the slash at its end.
+    public var path = "/socket.io/"
+    public var pingInterval: TimeAmount = .seconds(25)
+    public var pingTimeout: TimeAmount = .seconds(20)
+    /// Bytes of one polling POST (more is 413) and of one WebSocket message (more closes with 1009).
+    public var maxPayload = 1_000_000
+    /// How long a session may go without joining a namespace.
+    public var connectTimeout: TimeAmount = .seconds(45)
+    public var upgradeTimeout: TimeAmount = .seconds(10)
+    /// Bytes that may wait for a client that does not take them; beyond it is disconnected.
+    public var bufferLimit = 1 << 20
+    public var maxConnections = 20_000
+    /// Exact origins, or `*`. Empty: no CORS headers, and WebSockets only without an origin or from the same host.
+    public var allowedOrigins: [String] = []
+
+    public init() {}
+}
+
+/// A client's wish to join a namespace.
+public struct ConnectRequest: Sendable {
+    public let namespace: String
+    /// The payload of CONNECT, a JSON object.
+    public let auth: ByteBuffer?
+    /// The query of the handshake's URL, decoded.
+    public let query: [(name: String, value: String)]
+    /// The headers of the handshake.
+    public let headers: [(name: String, value: String)]
+    public let remoteAddress: String?
+
+    /// The first value of a name in the query.
+    public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
+}
+
+public enum ConnectDecision: Sendable {
+    case accept
+    /// The client gets a CONNECT_ERROR with this message, and `data` (raw JSON) where there is some.
+    case refuse(message: String, data: ByteBuffer?)
+}
+
+/// The application behind a server. All calls come on the socket's event loop.
+public protocol SocketIODelegate: AnyObject, Sendable {
+    /// Decides on a connection; the future belongs to the socket's event loop and may take its time.
+    func connect(_ request: ConnectRequest, socket: SocketIOSocket) -> EventLoopFuture<ConnectDecision>
+    /// The client has been told that it is connected.
+    func connected(_ socket: SocketIOSocket)
+    func event(
+        _ name: String, arguments: [JSONValue], attachments: [ByteBuffer], ack: SocketIOAck?,
+        socket: SocketIOSocket)
+    /// Once for each socket whose `connect` was asked and not refused.
+    func disconnected(_ socket: SocketIOSocket, reason: String)
+}
+
+/// An event encoded once, to be sent to any number of sockets of its namespace.
+public struct EncodedEvent: Sendable {
+    let namespace: String
+    let packets: [EnginePacket]
+
+    /// - Parameters:
+    ///   - arguments: raw JSON values; attachments are named in them by `{"_placeholder":true,"num":n}`.
+    public init(
+        namespace: String, name: String, arguments: [ByteBuffer], attachments: [ByteBuffer] = []
+    ) {
+        self.namespace = namespace
+        packets =
+            [
+                .message(
+                    SocketPacketWriter.event(
+                        namespace, name: name, arguments: arguments, attachments: attachments.count))
+            ] + attachments.map { .binary($0) }
+    }
+}
+
+/// What a server holds at the moment.
+public struct SocketIOStatistics: Sendable {
+    public internal(set) var sessions = 0
+    /// Clients that were disconnected since they did not take what was sent.
+    public internal(set) var slowConsumers = 0
+    public internal(set) var refusedConnections = 0
+}

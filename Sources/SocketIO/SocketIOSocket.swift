@@ -1,0 +1,95 @@
+public import NIOCore
+
+/// One client in one namespace. Its methods are for its event loop only.
+public final class SocketIOSocket: Sendable {
+    /// The Socket.IO id, which is not the secret id of the session under it.
+    public let id: String
+    public let namespace: String
+    public let eventLoop: any EventLoop
+    private let state: NIOLoopBound<State>
+
+    private final class State {
+        weak var session: EngineSession?
+        let rooms: RoomShard
+        var joined: Set<String> = []
+
+        init(session: EngineSession, rooms: RoomShard) {
+            self.session = session
+            self.rooms = rooms
+        }
+    }
+
+    init(
+        id: String, namespace: String, eventLoop: any EventLoop, session: EngineSession, rooms: RoomShard
+    ) {
+        self.id = id
+        self.namespace = namespace
+        self.eventLoop = eventLoop
+        state = NIOLoopBound(State(session: session, rooms: rooms), eventLoop: eventLoop)
+    }
+
+    public func join(_ room: String) {
+        guard state.value.joined.insert(room).inserted else { return }
+        state.value.rooms.join(self, room)
+    }
+
+    public func leave(_ room: String) {
+        guard state.value.joined.remove(room) != nil else { return }
+        state.value.rooms.leave(self, room)
+    }
+
+    /// Sends an event; nothing happens when the client is not, or no longer, in the namespace.
+    public func emit(_ event: EncodedEvent) {
+        guard let session = state.value.session, session.isJoined(namespace) else { return }
+        session.send(event.packets)
+    }
+
+    /// Puts the client out of the namespace; the official client does not reconnect by itself after this.
+    public func disconnect() { state.value.session?.disconnect(namespace) }
+
+    func leaveAll() {
+        for room in state.value.joined { state.value.rooms.leave(self, room) }
+        state.value.joined = []
+    }
+}
+
+/// The sockets of one event loop by room.
+final class RoomShard {
+    private struct Key: Hashable {
+        let namespace: String
+        let room: String
+    }
+
+    private var rooms: [Key: [String: SocketIOSocket]] = [:]
+
+    func join(_ socket: SocketIOSocket, _ room: String) {
+        rooms[Key(namespace: socket.namespace, room: room), default: [:]][socket.id] = socket
+    }
+
+    func leave(_ socket: SocketIOSocket, _ room: String) {
+        let key = Key(namespace: socket.namespace, room: room)
+        rooms[key]?[socket.id] = nil
+        if rooms[key]?.isEmpty == true { rooms[key] = nil }
+    }
+
+    func emit(_ event: EncodedEvent, to room: String) {
+        // A copy: a slow client that is closed by this leaves the room meanwhile.
+        guard let sockets = rooms[Key(namespace: event.namespace, room: room)] else { return }
+        for socket in sockets.values { socket.emit(event) }
+    }
+}
+
+/// Answers one event of a client that asked for an acknowledgement.
+public struct SocketIOAck: Sendable {
+    let namespace: String
+    let id: Int
+    let session: NIOLoopBound<EngineSession>
+
+    /// - Parameter arguments: raw JSON values; `attachments` as for ``EncodedEvent``.
+    public func callAsFunction(_ arguments: [ByteBuffer], attachments: [ByteBuffer] = []) {
+        guard session.value.isJoined(namespace) else { return }
+        let text = SocketPacketWriter.ack(
+            namespace, id: id, arguments: arguments, attachments: attachments.count)
+        session.value.send([.message(text)] + attachments.map { .binary($0) })
+    }
+}
