@@ -58,7 +58,7 @@ let package = Package(
         .target(
             name: "RedisClient",
             dependencies: [
-                "CHiredis", nioCore, nioPosix, logging,
+                "CHiredis", nioCore, nioPosix, logging, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
@@ -125,6 +125,10 @@ let package = Package(
                 "SocketIO", "RawJSON", nioCore, nioPosix, logging,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RedisClientTests",
+            dependencies: ["RedisClient", "CHiredis", nioCore, nioPosix, logging],
             swiftSettings: strict),
         .testTarget(
             name: "KafkaClientTests", dependencies: ["KafkaClient", nioCore, logging],

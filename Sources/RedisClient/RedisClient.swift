@@ -1,0 +1,66 @@
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+
+/// Sends commands to Redis over one pipelined connection, which is made again by itself.
+public final class RedisClient: Service, Sendable {
+    public typealias Completion = @Sendable (Result<RESPValue, RedisError>) -> Void
+    private typealias Connection = RedisConnection<CommandMachine<Completion>>
+
+    private let eventLoop: any EventLoop
+    private let connection: NIOLoopBoundBox<Connection>
+    private let reachability: RedisReachability
+
+    public init(_ configuration: RedisConfiguration, logger: Logger) {
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+        let reachability = RedisReachability()
+        self.eventLoop = eventLoop
+        self.reachability = reachability
+        connection = .makeBoxSendingValue(
+            Connection(
+                "commands", configuration,
+                machine: CommandMachine(configuration, random: { Double.random(in: 0...1) }),
+                eventLoop: eventLoop, reachability: reachability, logger: logger,
+                onOutput: { $0.waiter($0.result) }),
+            eventLoop: eventLoop)
+    }
+
+    /// Nil when Redis takes commands; else why not. For readiness.
+    public var missing: String? { reachability.missing }
+
+    /// Keeps the connection until the process is told to stop.
+    public func run() async throws {
+        let connection = connection
+        try await eventLoop.submit { connection.value.start() }.get()
+        try? await gracefulShutdown()
+        try await eventLoop.submit { connection.value.stop() }.get()
+    }
+
+    /// Sends one command; `completion` is called once, on an event loop, within the reply timeout.
+    public func send(_ arguments: [RedisArgument], completion: @escaping Completion) {
+        var command = ByteBuffer()
+        command.writeRedisCommand(arguments)
+        let (bytes, connection) = (command, connection)
+        let submit: @Sendable () -> Void = {
+            connection.value.update { $0.submit(bytes, waiter: completion, .now()) }
+        }
+        if eventLoop.inEventLoop { submit() } else { eventLoop.execute(submit) }
+    }
+
+    /// Sends one command.
+    public func send(_ arguments: [RedisArgument]) async throws(RedisError) -> RESPValue {
+        let result = await withCheckedContinuation { continuation in
+            send(arguments) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// Runs a Lua script, atomically (EVAL).
+    public func evaluate(
+        _ script: String, keys: [String], arguments: [RedisArgument]
+    ) async throws(RedisError) -> RESPValue {
+        try await send(
+            ["EVAL", .text(script), RedisArgument(keys.count)] + keys.map { .text($0) } + arguments)
+    }
+}
