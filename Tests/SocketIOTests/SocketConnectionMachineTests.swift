@@ -86,8 +86,18 @@ import Testing
 
     @Test func anEventBeforeTheDecisionEndsTheConnection() {
         _ = machine.received(text("0"))
-        #expect(machine.received(text("2[\"e\"]")) == [.close(.parseError)])
+        #expect(
+            machine.received(text("2[\"e\"]"))
+                == [.close(.parseError), .disconnected(namespace: "/", reason: "parse error")])
         #expect(machine.decided("/", refusal: nil, socketID: "s") == [])
+    }
+
+    @Test func aClientMayLeaveBeforeTheDecision() {
+        _ = machine.received(text("0/n,"))
+        #expect(
+            machine.received(text("1/n,"))
+                == [.disconnected(namespace: "/n", reason: "client namespace disconnect")])
+        #expect(machine.decided("/n", refusal: nil, socketID: "s") == [])
     }
 
     @Test func leavingOneNamespaceLeavesTheOthers() {

@@ -11,6 +11,7 @@ struct SocketConnectionMachine {
         case connect(namespace: String, auth: ByteBuffer?)
         case connected(namespace: String)
         case event(Event)
+        /// Also for a namespace that was asked for and not decided on yet.
         case disconnected(namespace: String, reason: String)
         case close(EngineCloseReason)
     }
@@ -75,7 +76,7 @@ struct SocketConnectionMachine {
             namespaces[namespace] = .deciding
             return [.connect(namespace: namespace, auth: auth)]
         case .disconnect(let namespace):
-            guard namespaces.removeValue(forKey: namespace) == .joined else { return [] }
+            guard namespaces.removeValue(forKey: namespace) != nil else { return [] }
             return [.disconnected(namespace: namespace, reason: "client namespace disconnect")]
         case .connectError: return close(.parseError)
         case .event(let namespace, _, _, let attachments), .ack(let namespace, _, _, let attachments):
@@ -140,7 +141,7 @@ struct SocketConnectionMachine {
         isClosed = true
         partial = nil
         defer { namespaces = [:] }
-        return namespaces.filter { $0.value == .joined }.keys.sorted().map {
+        return namespaces.keys.sorted().map {
             .disconnected(namespace: $0, reason: reason.rawValue)
         }
     }

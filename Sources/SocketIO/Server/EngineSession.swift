@@ -198,14 +198,8 @@ final class EngineSession {
     }
 
     private func decided(_ socket: SocketIOSocket, _ result: Result<ConnectDecision, any Error>) {
-        guard sockets[socket.namespace]?.id == socket.id else {
-            return
-        }
-        guard !engine.isClosed else {
-            sockets[socket.namespace] = nil
-            end(socket, EngineCloseReason.transportClose.rawValue)
-            return
-        }
+        // The client may have left meanwhile.
+        guard sockets[socket.namespace]?.id == socket.id else { return }
         switch result {
         case .success(.accept):
             perform(connection.decided(socket.namespace, refusal: nil, socketID: socket.id))
