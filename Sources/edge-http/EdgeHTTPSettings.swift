@@ -52,11 +52,7 @@ struct EdgeHTTPSettings: ProcessSettings {
         idleTimeout = reader.milliseconds(
             "HTTP_IDLE_TIMEOUT", default: 60_000, in: 100...3_600_000,
             help: "Idle time (ms) after which a client's connection is closed.")
-        let origins = reader.strings(
-            "ALLOWED_ORIGINS", default: "[]",
-            help: "JSON array of the origins that browsers may call from; `[\"*\"]` allows every one.")
-        cors = CORSPolicy(origins: origins)
-        for mistake in cors.mistakes { reader.mistake("ALLOWED_ORIGINS: \(mistake)") }
+        cors = CORSPolicy(origins: AllowedOriginsSetting.read(&reader))
         demoPage = reader.string(
             "DEMO_PAGE", default: "deploy/page/index.html",
             help: "File that is served at `/` when NODE_ENV is `local`.")

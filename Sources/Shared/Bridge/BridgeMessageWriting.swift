@@ -81,7 +81,7 @@ extension Duration {
     var wholeMilliseconds: Int {
         guard self > .zero else { return 0 }
         guard self < .milliseconds(BridgeLimits.longestTimeout) else { return BridgeLimits.longestTimeout }
-        return Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000)
+        return Int(milliseconds)
     }
 }
 

@@ -20,3 +20,43 @@ public enum ReplyTimeoutSetting {
         )
     }
 }
+
+/// `REDIS_HOST` and `REDIS_PORT`, which the bridge and edge-ws share.
+public enum RedisSetting {
+    public static func read(_ reader: inout SettingsReader) -> (host: String, port: Int) {
+        (
+            reader.string("REDIS_HOST", default: "127.0.0.1", help: "Host of Redis."),
+            reader.port("REDIS_PORT", default: 6379, help: "Port of Redis.")
+        )
+    }
+}
+
+/// `ALLOWED_ORIGINS`, which guards both edges.
+public enum AllowedOriginsSetting {
+    public static func read(_ reader: inout SettingsReader) -> [String] {
+        let origins = reader.strings(
+            "ALLOWED_ORIGINS", default: "[]",
+            help: "JSON array of the origins that browsers may call from; `[\"*\"]` allows every one.")
+        for origin in origins where !isOrigin(origin) {
+            reader.mistake(
+                "ALLOWED_ORIGINS: '\(origin)' is no origin; write it like https://shop.example, without a path"
+            )
+        }
+        return origins
+    }
+
+    /// Whether a browser would ever send this (RFC 6454 §6.2).
+    private static func isOrigin(_ origin: String) -> Bool {
+        if origin == "*" || origin == "null" { return true }
+        let parts = origin.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 3 && parts[0].hasSuffix(":") && parts[0].count > 1 && parts[1].isEmpty
+            && !parts[2].isEmpty && origin == origin.lowercased()
+    }
+}
+
+extension Duration {
+    /// Rounded towards zero.
+    public var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}

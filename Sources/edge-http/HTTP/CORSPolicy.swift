@@ -12,16 +12,6 @@ struct CORSPolicy: Sendable {
         allowsEvery = origins.contains("*")
     }
 
-    /// One sentence for each origin that no browser would ever send.
-    var mistakes: [String] {
-        origins.sorted().filter { origin in
-            guard origin != "*", origin != "null" else { return false }
-            let parts = origin.split(separator: "/", omittingEmptySubsequences: false)
-            return parts.count != 3 || !parts[0].hasSuffix(":") || parts[0].count < 2 || !parts[1].isEmpty
-                || parts[2].isEmpty || origin != origin.lowercased()
-        }.map { "'\($0)' is no origin; write it like https://shop.example, without a path" }
-    }
-
     /// The answer to a preflight request, or nil when the request is none.
     func preflight(_ request: HTTPRequest, allowedMethods: [String]) -> Response? {
         guard request.method == .options, request.headerFields[.origin] != nil,

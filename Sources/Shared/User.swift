@@ -1,0 +1,85 @@
+public import NIOCore
+public import RawJSON
+
+/// A user as services and clients name them: compared as a string, so that 123 and "123" are the same user.
+public enum UserID {
+    /// Bytes; ids become parts of Redis keys.
+    public static let longest = 256
+
+    /// A non-empty string as it is, an integer by its digits; nil for anything else.
+    public static func text(_ value: JSONValue?) -> String? {
+        guard let text = value?.string ?? value?.integer.map(String.init), !text.isEmpty else { return nil }
+        return text
+    }
+
+    public static func isValid(_ text: String) -> Bool { (1...longest).contains(text.utf8.count) }
+}
+
+/// What Redis holds for each user. The braces put both keys of a user into one slot of a cluster.
+public enum UserKeys {
+    /// A stream with the fields `event` and `data`, bounded in length and age.
+    public static func history(_ userID: String) -> String { "vy:user:{\(userID)}:history" }
+
+    /// A channel whose messages are ``UserUpdate``s.
+    public static func updates(_ userID: String) -> String { "\(updatesPrefix)\(userID)\(updatesSuffix)" }
+
+    /// The user of a channel, or nil when the channel is no user's.
+    public static func userID(ofUpdates channel: String) -> String? {
+        guard channel.hasPrefix(updatesPrefix), channel.hasSuffix(updatesSuffix),
+            channel.utf8.count > updatesPrefix.utf8.count + updatesSuffix.utf8.count
+        else { return nil }
+        return String(channel.dropFirst(updatesPrefix.count).dropLast(updatesSuffix.count))
+    }
+
+    private static let updatesPrefix = "vy:user:{"
+    private static let updatesSuffix = "}:updates"
+}
+
+/// One message of a user's channel: `{"id":"<stream id>","event":"<name>","data":<JSON>}`.
+public struct UserUpdate: Sendable, Equatable {
+    public let id: StreamID
+    public let event: String
+    /// Raw JSON.
+    public let data: ByteBuffer
+
+    public init(id: StreamID, event: String, data: ByteBuffer) {
+        self.id = id
+        self.event = event
+        self.data = data
+    }
+
+    /// Nil when the message is not of this form.
+    public init?(_ message: ByteBuffer) {
+        guard let members = try? RawJSON.object(message),
+            let id = members["id"]?.string.flatMap({ StreamID($0) }), let event = members["event"]?.string,
+            let data = members["data"]?.text
+        else { return nil }
+        self.init(id: id, event: event, data: data)
+    }
+}
+
+/// The id of an entry in a Redis stream: milliseconds since 1970 and a number within them.
+public struct StreamID: Sendable, Hashable, Comparable, CustomStringConvertible {
+    public let milliseconds: UInt64
+    public let sequence: UInt64
+
+    public init(milliseconds: UInt64, sequence: UInt64 = 0) {
+        self.milliseconds = milliseconds
+        self.sequence = sequence
+    }
+
+    /// Reads `<milliseconds>-<sequence>`.
+    public init?(_ text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let milliseconds = UInt64(parts[0]), let sequence = UInt64(parts[1]) else {
+            return nil
+        }
+        self.init(milliseconds: milliseconds, sequence: sequence)
+    }
+
+    public static func < (left: StreamID, right: StreamID) -> Bool {
+        (left.milliseconds, left.sequence) < (right.milliseconds, right.sequence)
+    }
+
+    public var description: String { "\(milliseconds)-\(sequence)" }
+}

@@ -1,0 +1,64 @@
+import NIOCore
+import RawJSON
+import Shared
+import Testing
+
+@Suite struct SplitSettingsTests {
+    private func reader(_ name: String, _ value: String) -> SettingsReader {
+        SettingsReader(value: { $0 == name ? value : nil }, readFile: { _ in "" })
+    }
+
+    @Test func takesOrigins() {
+        let list = #"["https://a.example","http://localhost:3000","*"]"#
+        var reader = reader("ALLOWED_ORIGINS", list)
+        #expect(AllowedOriginsSetting.read(&reader).count == 3)
+        #expect(reader.mistakes.isEmpty)
+    }
+
+    @Test(arguments: ["a.example", "https://a.example/", "https://", "//a", "HTTPS://A.example", ""])
+    func refusesWhatNoBrowserSendsAsOrigin(_ origin: String) {
+        var reader = reader("ALLOWED_ORIGINS", "[\"\(origin)\"]")
+        _ = AllowedOriginsSetting.read(&reader)
+        #expect(reader.mistakes.count == 1)
+    }
+
+    @Test func refusesASocketPathThatUnixDoesNotTake() {
+        var reader = reader("BRIDGE_SOCKET", "/" + String(repeating: "x", count: 90))
+        _ = BridgeSocketSetting.read(&reader)
+        #expect(reader.mistakes.count == 1)
+    }
+}
+
+@Suite struct UserTests {
+    @Test func aNumberAndItsDigitsAreTheSameUser() throws {
+        let values = try RawJSON.array(ByteBuffer(string: #"["123",123,"",1.5,null,{}]"#))
+        #expect(values.map { UserID.text($0) } == ["123", "123", nil, nil, nil, nil])
+        #expect(!UserID.isValid(String(repeating: "x", count: 257)))
+    }
+
+    @Test func channelsNameTheirUser() {
+        #expect(UserKeys.userID(ofUpdates: UserKeys.updates("a}:b")) == "a}:b")
+        #expect(UserKeys.userID(ofUpdates: UserKeys.history("a")) == nil)
+        #expect(UserKeys.userID(ofUpdates: "vy:user:{}:updates") == nil)
+    }
+
+    @Test func readsUpdates() {
+        let update = UserUpdate(ByteBuffer(string: #"{"id":"5-1","event":"e","data":{"b":1,"a":2}}"#))
+        #expect(
+            update
+                == UserUpdate(
+                    id: StreamID(milliseconds: 5, sequence: 1), event: "e",
+                    data: ByteBuffer(string: #"{"b":1,"a":2}"#)))
+    }
+
+    @Test(arguments: ["", "[]", "{}", #"{"id":"5","event":"e","data":1}"#, #"{"id":"5-1","data":1}"#])
+    func refusesWhatIsNoUpdate(_ text: String) {
+        #expect(UserUpdate(ByteBuffer(string: text)) == nil)
+    }
+
+    @Test func streamIDsAreOrderedAsNumbers() throws {
+        #expect(try #require(StreamID("9-10")) > StreamID(milliseconds: 9, sequence: 9))
+        #expect(try #require(StreamID("10-0")) > StreamID(milliseconds: 9, sequence: 99))
+        for wrong in ["", "1", "-", "1-", "a-1", "1-1-1", "-1-1"] { #expect(StreamID(wrong) == nil) }
+    }
+}
