@@ -1,0 +1,263 @@
+import KafkaClient
+import Logging
+import NIOCore
+import Shared
+
+/// The way of a request: from an edge to its topic, and from the reply partition back. Confined to one event loop.
+final class BridgeCore: BridgeServerDelegate {
+    typealias Table = RequestTable<BridgeSession>
+
+    private struct Parked {
+        let request: BridgeRequest
+        let session: BridgeSession
+        let token: UInt64
+        let isEvent: Bool
+    }
+
+    private let eventLoop: any EventLoop
+    private let settings: BridgeKafkaSettings
+    private let jobs: JobRunner
+    private let readiness: BridgeReadiness
+    private let logger: Logger
+    private var table: Table
+    private var directory = TopicDirectory<Parked>()
+    private var producer: KafkaProducer?
+    private var server: BridgeServer?
+    private var replyHeaders: [KafkaHeader]?
+    private var isBrokerUp = false
+    private var wakeUp: (at: NIODeadline, task: Scheduled<Void>)?
+    private let onReplaced: @Sendable () -> Void
+
+    init(
+        _ settings: BridgeKafkaSettings, eventLoop: any EventLoop, jobs: JobRunner,
+        readiness: BridgeReadiness, logger: Logger, onReplaced: @escaping @Sendable () -> Void
+    ) {
+        self.eventLoop = eventLoop
+        self.settings = settings
+        self.jobs = jobs
+        self.readiness = readiness
+        self.logger = logger
+        self.onReplaced = onReplaced
+        table = Table(
+            limits: .init(longestTimeout: TimeAmount(settings.longestTimeout)))
+    }
+
+    var counters: Counters { table.counters }
+    var inFlight: Int { table.inFlight }
+    var isAnyoneWaiting: Bool { table.isAnyoneWaiting }
+
+    // MARK: - Life
+
+    func start(_ producer: KafkaProducer, instance: String) -> EventLoopFuture<Void> {
+        self.producer = producer
+        let server = BridgeServer(
+            BridgeServerConfiguration(
+                path: settings.bridgeSocket, instance: instance, window: settings.window,
+                maxFrame: settings.maxFrame, allowedUserIDs: settings.allowedUserIDs),
+            delegate: self, eventLoop: eventLoop, logger: logger)
+        self.server = server
+        return server.start()
+    }
+
+    func drain(_ reason: String) { server?.drain(reason) }
+
+    func stop() {
+        server?.stop()
+        wakeUp?.task.cancel()
+        wakeUp = nil
+    }
+
+    func replaced() { onReplaced() }
+
+    // MARK: - From the edges
+
+    func requested(_ request: BridgeRequest, by session: BridgeSession) {
+        accept(request, by: session, isEvent: false)
+    }
+
+    func emitted(_ request: BridgeRequest, by session: BridgeSession) {
+        accept(request, by: session, isEvent: true)
+    }
+
+    private func accept(_ request: BridgeRequest, by session: BridgeSession, isEvent: Bool) {
+        do throws(BridgeFailure) {
+            try check(request)
+            let token = try table.begin(
+                request.id, edge: session, timeout: request.timeout, isEvent: isEvent, .now())
+            let parked = Parked(request: request, session: session, token: token, isEvent: isEvent)
+            switch directory.look(request.topic, park: parked, .now()) {
+            case .known: produce(parked)
+            case .missing: perform(table.rejected(token, Self.missing(request.topic)))
+            case .parked(ask: true): askForTopics()
+            case .parked(ask: false): break
+            case .refused:
+                let failure = BridgeFailure(
+                    .queueFull, message: "too many requests wait for the list of topics", retryAfter: 1)
+                perform(table.rejected(token, failure))
+            }
+            scheduleWakeUp()
+        } catch {
+            table.refused(error)
+            session.fail(request.id, error)
+        }
+    }
+
+    private func check(_ request: BridgeRequest) throws(BridgeFailure) {
+        guard replyHeaders != nil, isBrokerUp else {
+            let reason = isBrokerUp ? "the reply partition is not assigned yet" : "no Kafka broker is reached"
+            throw BridgeFailure(.brokerUnavailable, message: reason, retryAfter: 1)
+        }
+        guard TopicName.isValid(request.topic) else { throw Self.missing(request.topic) }
+        if let name = request.headers.first(where: { $0.name.lowercased().hasPrefix("kafka_") })?.name {
+            throw BridgeFailure(.messageRejected, message: "the header \(name) is the bridge's own")
+        }
+    }
+
+    private static func missing(_ topic: String) -> BridgeFailure {
+        BridgeFailure(.topicMissing, message: "the topic \(topic.prefix(249)) does not exist", retryAfter: 2)
+    }
+
+    private func produce(_ parked: Parked) {
+        guard let producer, let replyHeaders else { return }
+        let request = parked.request
+        var headers: [KafkaHeader] = []
+        headers.reserveCapacity(request.headers.count + 3)
+        if !parked.isEvent {
+            headers.append(KafkaHeader(ReplyRecord.HeaderName.correlationID, request.id.description))
+            headers += replyHeaders
+        }
+        for header in request.headers { headers.append(KafkaHeader(header.name, header.value)) }
+        let record = ProducerRecord(
+            topic: request.topic, key: request.key.map { ByteBuffer(string: $0) }, value: request.body,
+            headers: headers)
+        do throws(KafkaError) {
+            try producer.produce(record, token: parked.token)
+        } catch {
+            if error.isUnknownTopic { directory.forget(request.topic) }
+            perform(table.rejected(parked.token, Self.failure(error, request.topic)))
+        }
+    }
+
+    private static func failure(_ error: KafkaError, _ topic: String) -> BridgeFailure {
+        if error.isQueueFull {
+            return BridgeFailure(.queueFull, message: "the queue to Kafka is full", retryAfter: 1)
+        }
+        if error.isTooLarge { return BridgeFailure(.tooLarge, message: error.message) }
+        if error.isUnknownTopic { return missing(topic) }
+        return BridgeFailure(.messageRejected, message: error.message)
+    }
+
+    private func askForTopics() {
+        guard let producer else { return }
+        let core = NIOLoopBound(self, eventLoop: eventLoop)
+        let eventLoop = eventLoop
+        let isSubmitted = jobs.submit {
+            let topics = try? await producer.admin.topics()
+            eventLoop.execute { core.value.answered(topics.map { Set($0.keys) }) }
+        }
+        if !isSubmitted { answered(nil) }
+    }
+
+    private func answered(_ topics: Set<String>?) {
+        for (parked, isKnown) in directory.answered(topics, .now()) where table.isWaiting(parked.token) {
+            if isKnown {
+                produce(parked)
+            } else if topics == nil {
+                let failure = BridgeFailure(
+                    .brokerUnavailable, message: "the broker does not answer", retryAfter: 1)
+                perform(table.rejected(parked.token, failure))
+            } else {
+                perform(table.rejected(parked.token, Self.missing(parked.request.topic)))
+            }
+        }
+        scheduleWakeUp()
+    }
+
+    func resumed(_ id: BridgeRequestID, timeout: Duration, by session: BridgeSession) {
+        perform(table.resumed(id, edge: session, timeout: timeout, .now()))
+        scheduleWakeUp()
+    }
+
+    func cancelled(_ id: BridgeRequestID, by session: BridgeSession) { table.cancelled(id) }
+
+    func closed(_ session: BridgeSession, waitingFor ids: Set<BridgeRequestID>) {
+        table.disconnected(ids) { $0 === session }
+        logger.info("edge disconnected", metadata: ["peer": "\(session.peer)", "waiting": "\(ids.count)"])
+    }
+
+    // MARK: - From Kafka
+
+    func reported(_ reports: [DeliveryReport]) {
+        for report in reports {
+            switch report.result {
+            case .delivered: perform(table.reported(report.token, .delivered))
+            case .notSent(let error): perform(table.reported(report.token, .notSent(error.message)))
+            case .unknown(let error): perform(table.reported(report.token, .unknown(error.message)))
+            }
+        }
+    }
+
+    func brokerChanged(_ state: KafkaState) {
+        switch state {
+        case .up:
+            isBrokerUp = true
+            readiness.set(.broker, nil)
+            logger.info("kafka is reached")
+        case .down(let reason):
+            isBrokerUp = false
+            // Topics may have changed by the time it is back.
+            directory.forgetAll()
+            readiness.set(.broker, "kafka: \(reason)")
+            logger.warning("kafka is not reached", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    func handle(_ events: [ConsumerEvent]) {
+        let now = NIODeadline.now()
+        for event in events {
+            switch event {
+            case .message(let record): perform(table.replied(ReplyRecord(record), now))
+            case .assigned(let partitions): partitions.first.map(assigned)
+            case .revoked, .error, .state: break
+            }
+        }
+        scheduleWakeUp()
+    }
+
+    /// From now on requests name this partition for their replies.
+    private func assigned(_ partition: TopicPartition) {
+        replyHeaders = [
+            KafkaHeader(ReplyRecord.HeaderName.replyTopic, partition.topic),
+            KafkaHeader(ReplyRecord.HeaderName.replyPartition, String(partition.partition)),
+        ]
+        readiness.set(.replies, nil)
+        logger.info(
+            "reply partition assigned",
+            metadata: ["topic": "\(partition.topic)", "partition": "\(partition.partition)"])
+    }
+
+    // MARK: - Actions and time
+
+    private func perform(_ actions: [Table.Action]) {
+        for action in actions {
+            switch action {
+            case .reply(let session, let id, let final, let body): session.reply(id, final: final, body: body)
+            case .serviceError(let session, let id, let error): session.reply(id, error: error)
+            case .fail(let session, let id, let failure): session.fail(id, failure)
+            case .accept(let session, let id): session.accept(id)
+            }
+        }
+    }
+
+    private func scheduleWakeUp() {
+        guard let next = table.nextWakeUp() else { return }
+        if let wakeUp, wakeUp.at <= next { return }
+        wakeUp?.task.cancel()
+        let task = eventLoop.assumeIsolated().scheduleTask(deadline: next) {
+            self.wakeUp = nil
+            self.table.tick(.now())
+            self.scheduleWakeUp()
+        }
+        wakeUp = (next, task)
+    }
+}

@@ -1,0 +1,33 @@
+import Admin
+import ArgumentParser
+import Logging
+import RedisClient
+import ServiceLifecycle
+import Shared
+
+/// The bridge between the edges of this host and Kafka: requests out, replies in, status updates into Redis.
+@main
+struct BridgeKafka: AsyncParsableCommand {
+    static let configuration = ProcessOptions.configuration(
+        BridgeKafkaSettings.self, abstract: "The Kafka side of vy-gateway, one per host.")
+
+    @OptionGroup var options: ProcessOptions
+
+    func run() async throws {
+        try await options.run(BridgeKafkaSettings.self) { settings, common, logger in
+            let redis = RedisClient(
+                .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
+            let store = RedisStatusStore(
+                redis: redis, historyLimit: settings.historyLimit, historyTTL: settings.historyTTL)
+            let bridge = try BridgeService(settings, common, store: store, logger: logger)
+            let admin = AdminServer(
+                host: settings.adminHost, port: settings.adminPort, process: BridgeKafkaSettings.process,
+                logger: logger
+            ) {
+                Readiness(missing: bridge.missing + [redis.missing.map { "redis: \($0)" }].compactMap { $0 })
+            }
+            // Stopped in the reverse order: Redis stays until the last update is in it.
+            return [redis, admin, bridge]
+        }
+    }
+}

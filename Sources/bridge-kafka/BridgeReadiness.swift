@@ -1,0 +1,20 @@
+import Synchronization
+
+/// What the bridge lacks, as the admin server shows it. Written on the event loop, read anywhere.
+final class BridgeReadiness: Sendable {
+    enum Part: Int, CaseIterable {
+        case broker, replies, status
+    }
+
+    private let problems = Mutex<[Part: String]>([
+        .broker: "kafka: not reached yet", .replies: "replies: no partition is assigned yet",
+    ])
+
+    func set(_ part: Part, _ problem: String?) {
+        problems.withLock { $0[part] = problem }
+    }
+
+    var missing: [String] {
+        problems.withLock { problems in Part.allCases.compactMap { problems[$0] } }
+    }
+}

@@ -1,0 +1,251 @@
+import KafkaClient
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Shared
+import Synchronization
+
+/// The life of the bridge: it starts before or after its neighbours, serves, drains, and leaves.
+final class BridgeService: Service {
+    private let settings: BridgeKafkaSettings
+    private let common: CommonSettings
+    private let logger: Logger
+    private let eventLoop: any EventLoop
+    private let jobs: JobRunner
+    private let readiness: BridgeReadiness
+    private let core: NIOLoopBoundBox<BridgeCore>
+    private let status: NIOLoopBoundBox<StatusPath>
+    private let producer: KafkaProducer
+    private let consumers = Mutex<(reply: KafkaConsumer?, status: KafkaConsumer?)>((nil, nil))
+    private let stops: AsyncStream<String>
+    private let stop: AsyncStream<String>.Continuation
+
+    /// - Throws: ``KafkaError`` when librdkafka does not take the settings.
+    init(
+        _ settings: BridgeKafkaSettings, _ common: CommonSettings, store: any StatusStore, logger: Logger
+    ) throws {
+        let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
+        let (stops, stop) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingOldest(1))
+        let jobs = JobRunner()
+        let readiness = BridgeReadiness()
+        let core: NIOLoopBoundBox<BridgeCore> = .makeBoxSendingValue(
+            BridgeCore(
+                settings, eventLoop: eventLoop, jobs: jobs, readiness: readiness, logger: logger,
+                onReplaced: { stop.yield("another bridge took over") }),
+            eventLoop: eventLoop)
+        let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
+            StatusPath(settings, store: store, eventLoop: eventLoop, jobs: jobs, logger: logger),
+            eventLoop: eventLoop)
+        producer = try KafkaProducer(
+            Self.kafka(settings, common), messageTimeout: settings.sendTimeout, logger: logger,
+            onReports: { reports in
+                eventLoop.execute {
+                    core.value.reported(reports.filter { !StatusPath.isDeadLetter($0.token) })
+                    status.value.reported(reports.filter { StatusPath.isDeadLetter($0.token) })
+                }
+            },
+            onState: { state in eventLoop.execute { core.value.brokerChanged(state) } })
+        self.settings = settings
+        self.common = common
+        self.logger = logger
+        self.eventLoop = eventLoop
+        self.jobs = jobs
+        self.readiness = readiness
+        self.core = core
+        self.status = status
+        self.stops = stops
+        self.stop = stop
+    }
+
+    var missing: [String] { readiness.missing }
+
+    func run() async throws {
+        let (core, status, producer, instance) = (core, status, producer, common.instance)
+        try await eventLoop.flatSubmit {
+            status.value.attach(producer)
+            return core.value.start(producer, instance: instance)
+        }.get()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.jobs.run() }
+            let reason = await withTaskGroup(of: String?.self) { group in
+                group.addTask {
+                    await self.connect()
+                    return nil
+                }
+                group.addTask { await self.nextStop() }
+                var reason: String?
+                while reason == nil, let result = await group.next() { reason = result }
+                group.cancelAll()
+                return reason
+            }
+            await self.shutDown(reason ?? "stopped")
+            self.jobs.stop()
+        }
+    }
+
+    private func nextStop() async -> String {
+        let stop = stop
+        return await withGracefulShutdownHandler {
+            for await reason in stops { return reason }
+            return "cancelled"
+        } onGracefulShutdown: {
+            stop.yield("shutting down")
+        }
+    }
+
+    // MARK: - Kafka
+
+    private static func kafka(_ settings: BridgeKafkaSettings, _ common: CommonSettings) -> KafkaConfiguration
+    {
+        KafkaConfiguration(brokers: settings.broker, clientID: "\(common.app)-\(common.instance)")
+    }
+
+    /// Comes to the reply partition and the status topics, however long the broker is away.
+    private func connect() async {
+        await retry("replies", part: .replies) { try await self.consumeReplies() }
+        while !Task.isCancelled, !settings.statusTopics.isEmpty {
+            let (failures, failed) = AsyncStream<KafkaError>.makeStream(bufferingPolicy: .bufferingOldest(1))
+            await retry("status topics", part: .status) {
+                try await self.consumeStatus { failed.yield($0) }
+            }
+            // Ends when this is cancelled; goes on when the group member is broken and has to be made anew.
+            for await error in failures {
+                readiness.set(.status, "status topics: \(error.message)")
+                logger.error("the status consumer is broken", metadata: ["error": "\(error)"])
+                break
+            }
+            try? await Task.sleep(for: .seconds(5))
+        }
+    }
+
+    private func retry(
+        _ what: String, part: BridgeReadiness.Part, _ work: () async throws -> Void
+    ) async {
+        var shown: String?
+        while !Task.isCancelled {
+            do {
+                return try await work()
+            } catch {
+                let problem = "\(what): \(error)"
+                readiness.set(part, problem)
+                if problem != shown { logger.warning("not ready yet", metadata: ["reason": "\(problem)"]) }
+                shown = problem
+            }
+            try? await Task.sleep(for: .milliseconds(500))
+        }
+    }
+
+    private func consumeReplies() async throws {
+        let admin = producer.admin
+        let wanted = [
+            KafkaAdmin.NewTopic(
+                name: settings.replyTopic, partitions: settings.replyPartitions,
+                replication: settings.replicationFactor),
+            KafkaAdmin.NewTopic(
+                name: settings.deadLetterTopic, partitions: 1, replication: settings.replicationFactor),
+        ]
+        let present = try await admin.topics()
+        let missing = wanted.filter { present[$0.name] == nil }
+        if !missing.isEmpty { try await admin.createTopics(missing) }
+        guard let count = try await admin.topics()[settings.replyTopic] else {
+            throw StartError(description: "the topic \(settings.replyTopic) does not show up")
+        }
+        let number =
+            settings.replyPartition.map { Int32($0) }
+            ?? ReplyPartition.of(instance: common.instance, partitions: count)
+        guard number < count else {
+            throw StartError(
+                description: "KAFKA_REPLY_PARTITION is \(number), but \(settings.replyTopic) has \(count)")
+        }
+        let partition = TopicPartition(settings.replyTopic, number)
+        let start = TopicPartitionOffset(partition, try await replyOffset(partition))
+        let (core, eventLoop, settings, logger) = (core, eventLoop, settings, logger)
+        let configuration = Self.kafka(settings, common)
+        let consumer = try await eventLoop.submit {
+            try KafkaConsumer(
+                configuration, mode: .assigned([start], groupName: settings.group),
+                fetchWait: settings.fetchWait, logger: logger
+            ) { events in
+                eventLoop.execute { core.value.handle(events) }
+            }
+        }.get()
+        consumers.withLock { $0.reply = consumer }
+    }
+
+    /// Where replies may be that nobody has read: what came within the longest timeout, else only what comes now.
+    private func replyOffset(_ partition: TopicPartition) async throws -> Int64 {
+        let earliest = WallClock.millisecondsSince1970() - settings.longestTimeout.milliseconds
+        if let offset = try await producer.admin.offsets(forTime: earliest, of: [partition])[partition] {
+            return offset
+        }
+        return try await producer.admin.watermarks(of: partition).high
+    }
+
+    private func consumeStatus(_ failed: @escaping @Sendable (KafkaError) -> Void) async throws {
+        let old = consumers.withLock { consumers in
+            defer { consumers.status = nil }
+            return consumers.status
+        }
+        await old?.close()
+        let (status, eventLoop, settings, logger) = (status, eventLoop, settings, logger)
+        var configuration = Self.kafka(settings, common)
+        // A status topic may be made after the bridge has started.
+        configuration.properties["topic.metadata.refresh.interval.ms"] = "2000"
+        let mode = ConsumerMode.group(
+            topics: settings.statusTopics, groupID: settings.group, instanceID: common.instance,
+            startAtEarliest: true)
+        let shared = configuration
+        // Made on the loop, so that its first event finds it attached.
+        let consumer = try await eventLoop.submit {
+            let consumer = try KafkaConsumer(
+                shared, mode: mode, fetchWait: settings.fetchWait, logger: logger
+            ) { events in
+                for case .error(let error) in events where error.isFatal { failed(error) }
+                eventLoop.execute { status.value.handle(events) }
+            }
+            status.value.attach(consumer)
+            return consumer
+        }.get()
+        consumers.withLock { $0.status = consumer }
+        readiness.set(.status, nil)
+    }
+
+    // MARK: - The end
+
+    private func shutDown(_ reason: String) async {
+        logger.info("draining", metadata: ["reason": "\(reason)"])
+        let (core, status) = (core, status)
+        let deadline = ContinuousClock.now + common.shutdownTimeout
+        try? await eventLoop.submit {
+            core.value.drain(reason)
+            status.value.stop()
+        }.get()
+        while ContinuousClock.now < deadline {
+            let isBusy = try? await eventLoop.submit {
+                core.value.isAnyoneWaiting || !status.value.isIdle
+            }.get()
+            if isBusy != true { break }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        _ = await producer.flush(timeout: max(.seconds(1), deadline - .now))
+        let counters = try? await eventLoop.submit {
+            status.value.commitAll()
+            core.value.stop()
+            var counters = core.value.counters
+            counters.status = status.value.counters
+            return (counters, core.value.inFlight)
+        }.get()
+        let open = consumers.withLock { [$0.reply, $0.status].compactMap { $0 } }
+        for consumer in open { await consumer.close() }
+        await producer.close()
+        if let (counters, inFlight) = counters {
+            logger.info("summary", metadata: counters.metadata.merging(["inFlight": "\(inFlight)"]) { $1 })
+        }
+    }
+}
+
+/// Why the bridge is not at its reply partition yet.
+struct StartError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,56 @@
+import Logging
+
+/// What the bridge has seen since its start. Plain numbers, kept on the bridge's event loop.
+struct Counters: Equatable {
+    struct Replies: Equatable {
+        /// Final answers, errors and unreadable ones that were passed to an edge.
+        var delivered = 0
+        /// Values before the last one of a stream.
+        var partial = 0
+        /// For a request whose edge had stopped waiting.
+        var late = 0
+        /// For a request that had its final answer already.
+        var duplicate = 0
+        /// For a request this bridge knows nothing of.
+        var unknown = 0
+        var unreadable = 0
+        var withoutID = 0
+    }
+
+    struct Status: Equatable {
+        var written = 0
+        /// Redeliveries that Redis had taken before.
+        var skipped = 0
+        var deadLettered = 0
+        /// Dead letters that Kafka refuses for good.
+        var lost = 0
+        var retries = 0
+    }
+
+    var requests = 0
+    var events = 0
+    var resumed = 0
+    var replies = Replies()
+    /// Requests that were not or perhaps not sent, by failure code.
+    var failures: [String: Int] = [:]
+    /// Sends that Kafka neither confirmed nor refused.
+    var unconfirmed = 0
+    var status = Status()
+}
+
+extension Counters {
+    /// For one line of the log.
+    var metadata: Logger.Metadata {
+        [
+            "requests": "\(requests)", "events": "\(events)", "resumed": "\(resumed)",
+            "delivered": "\(replies.delivered)", "partial": "\(replies.partial)", "late": "\(replies.late)",
+            "duplicate": "\(replies.duplicate)", "unknown": "\(replies.unknown)",
+            "unreadable": "\(replies.unreadable)", "withoutID": "\(replies.withoutID)",
+            "unconfirmed": "\(unconfirmed)",
+            "failures": .dictionary(failures.mapValues { "\($0)" }),
+            "statusWritten": "\(status.written)", "statusSkipped": "\(status.skipped)",
+            "statusDeadLettered": "\(status.deadLettered)", "statusLost": "\(status.lost)",
+            "statusRetries": "\(status.retries)",
+        ]
+    }
+}

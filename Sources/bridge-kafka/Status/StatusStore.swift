@@ -1,0 +1,79 @@
+import KafkaClient
+import NIOCore
+import RawJSON
+import RedisClient
+import Shared
+
+/// One status update of one user.
+struct StatusEntry: Sendable {
+    let partition: TopicPartition
+    let offset: Int64
+    let userID: String
+    /// The name of the event that the user's clients get.
+    let event: String
+    /// A JSON object.
+    let data: ByteBuffer
+}
+
+/// Where status updates go.
+protocol StatusStore: Sendable {
+    /// Appends to the user's history and publishes, once per offset.
+    ///
+    /// - Returns: false when this offset had been taken before.
+    func append(_ entry: StatusEntry) async throws -> Bool
+
+    /// Forgets the offset remembered for a partition if it is `end` or later, which only a partition made anew explains.
+    func forgetOffset(of partition: TopicPartition, from end: Int64) async throws
+}
+
+/// The Redis layout of status updates: a history stream and a channel per user, and an offset per partition.
+struct RedisStatusStore: StatusStore {
+    /// One atomic step, so that a crash between two of them neither loses an update nor publishes it twice.
+    static let appendScript =
+        """
+        local seen = redis.call('GET', KEYS[1])
+        if seen and tonumber(seen) >= tonumber(ARGV[1]) then return false end
+        local id = redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], '*', 'event', ARGV[4], 'data', ARGV[6])
+        redis.call('PEXPIRE', KEYS[2], ARGV[3])
+        redis.call('PUBLISH', KEYS[3], '{"id":"' .. id .. '","event":' .. ARGV[5] .. ',"data":' .. ARGV[6] .. '}')
+        redis.call('SET', KEYS[1], ARGV[1])
+        return id
+        """
+
+    static let forgetScript =
+        """
+        local seen = redis.call('GET', KEYS[1])
+        if seen and tonumber(seen) >= tonumber(ARGV[1]) then return redis.call('DEL', KEYS[1]) end
+        return 0
+        """
+
+    let redis: RedisClient
+    let historyLimit: Int
+    let historyTTL: Duration
+
+    func append(_ entry: StatusEntry) async throws -> Bool {
+        var event = ByteBuffer()
+        event.writeJSONString(entry.event)
+        let reply = try await redis.evaluate(
+            Self.appendScript,
+            keys: [
+                Self.offsetKey(entry.partition), UserKeys.history(entry.userID),
+                UserKeys.updates(entry.userID),
+            ],
+            arguments: [
+                RedisArgument(entry.offset), RedisArgument(historyLimit),
+                RedisArgument(historyTTL.milliseconds),
+                .text(entry.event), .bytes(event), .bytes(entry.data),
+            ])
+        return reply != .null
+    }
+
+    func forgetOffset(of partition: TopicPartition, from end: Int64) async throws {
+        _ = try await redis.evaluate(
+            Self.forgetScript, keys: [Self.offsetKey(partition)], arguments: [RedisArgument(end)])
+    }
+
+    static func offsetKey(_ partition: TopicPartition) -> String {
+        "vy:offset:\(partition.topic):\(partition.partition)"
+    }
+}
