@@ -1,0 +1,69 @@
+import Admin
+import ArgumentParser
+import Logging
+import NIOCore
+import NIOPosix
+import RedisClient
+import ServiceLifecycle
+import Shared
+import SocketIO
+import Synchronization
+
+/// The Socket.IO edge: clients in rooms of their users, updates from Redis to the rooms.
+@main
+struct EdgeWS: AsyncParsableCommand {
+    static let configuration = ProcessOptions.configuration(
+        EdgeWSSettings.self, abstract: "The Socket.IO edge of vy-gateway.")
+
+    @OptionGroup var options: ProcessOptions
+
+    func run() async throws {
+        try await options.run(EdgeWSSettings.self) { settings, common, logger in
+            let group = MultiThreadedEventLoopGroup.singleton
+            let eventLoop = group.any()
+            let redis = RedisConfiguration(host: settings.redisHost, port: settings.redisPort)
+            let commands = RedisClient(redis, logger: logger)
+            let rooms = Rooms(namespace: settings.namespace)
+            let updates = UpdateFanout(commands: commands, eventLoop: eventLoop, logger: logger) {
+                rooms.emit($1, to: $0)
+            }
+            let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) {
+                updates.handle($0)
+            }
+            updates.attach(subscriber)
+            let server = SocketIOServer(
+                settings.socketIO, namespaces: [settings.namespace],
+                delegate: UserGateway(updates: updates, logger: logger), group: group, logger: logger)
+            rooms.attach(server)
+            let admin = AdminServer(
+                host: settings.adminHost, port: settings.adminPort, process: EdgeWSSettings.process,
+                logger: logger
+            ) {
+                let missing = commands.missing ?? subscriber.missing
+                return Readiness(missing: [missing.map { "redis: \($0)" }].compactMap { $0 })
+            }
+            // Stopped in the reverse order: updates flow until the last client is gone.
+            return [
+                commands, subscriber, admin,
+                SocketIOService(
+                    server: server, host: settings.host, port: settings.port,
+                    shutdownTimeout: common.shutdownTimeout, logger: logger),
+            ]
+        }
+    }
+}
+
+/// The way from updates to the server, which is made after what feeds it.
+private final class Rooms: Sendable {
+    private let namespace: String
+    private let server = Mutex<SocketIOServer?>(nil)
+
+    init(namespace: String) { self.namespace = namespace }
+
+    func attach(_ server: SocketIOServer) { self.server.withLock { $0 = server } }
+
+    func emit(_ update: UserUpdate, to userID: String) {
+        let event = EncodedEvent(namespace: namespace, name: update.event, arguments: [update.data])
+        server.withLock { $0 }?.emit(event, toRoom: UserGateway.room(userID))
+    }
+}

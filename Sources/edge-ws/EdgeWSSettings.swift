@@ -1,0 +1,61 @@
+import NIOCore
+import Shared
+import SocketIO
+
+/// The settings of `edge-ws`.
+struct EdgeWSSettings: ProcessSettings {
+    static let process = "edge-ws"
+
+    let host: String
+    let port: Int
+    let adminHost: String
+    let adminPort: Int
+    let namespace: String
+    let socketIO: SocketIOConfiguration
+    let redisHost: String
+    let redisPort: Int
+
+    init(from reader: inout SettingsReader) {
+        host = reader.string("WS_HOST", default: "0.0.0.0", help: "Address of the Socket.IO server.")
+        port = reader.port(
+            "WS_PORT", default: 4042, help: "Port of the Socket.IO server; 0 picks a free one.")
+        adminHost = reader.string("ADMIN_HOST", default: "127.0.0.1", help: "Address of the admin servers.")
+        adminPort = reader.port(
+            "WS_ADMIN_PORT", default: 4142, help: "Admin port of edge-ws (`/livez`, `/readyz`, `/version`).")
+        var socketIO = SocketIOConfiguration()
+        socketIO.path = reader.string(
+            "WS_PATH", default: "/socket.io/", help: "Path of Socket.IO, with a slash at both ends.")
+        if !socketIO.path.hasPrefix("/") || !socketIO.path.hasSuffix("/") {
+            reader.mistake("WS_PATH: '\(socketIO.path)' does not begin and end with a slash")
+        }
+        namespace = reader.string(
+            "WS_NAMESPACE", default: "/finance-payments", help: "Namespace that clients join.")
+        if !namespace.hasPrefix("/") || namespace.contains(",") {
+            reader.mistake("WS_NAMESPACE: '\(namespace)' does not begin with a slash, or has a comma")
+        }
+        socketIO.pingInterval = TimeAmount(
+            reader.milliseconds(
+                "WS_PING_INTERVAL", default: 25_000, in: 100...600_000, help: "Time (ms) between heartbeats.")
+        )
+        socketIO.pingTimeout = TimeAmount(
+            reader.milliseconds(
+                "WS_PING_TIMEOUT", default: 20_000, in: 100...600_000,
+                help: "Time (ms) for the answer to a heartbeat."))
+        socketIO.maxPayload = reader.bytes(
+            "WS_MAX_PAYLOAD", default: 1_000_000, in: 1024...104_857_600,
+            help: "Longest message (bytes) of a Socket.IO client.")
+        socketIO.bufferLimit = reader.bytes(
+            "WS_BUFFER_LIMIT", default: 1_048_576, in: 4096...1_073_741_824,
+            help: "Bytes that may wait for one client; a slower one is disconnected.")
+        socketIO.maxConnections = reader.integer(
+            "WS_MAX_CONNECTIONS", default: 20_000, in: 1...1_000_000,
+            help: "Socket.IO sessions of one edge-ws; more are refused.")
+        socketIO.connectTimeout = TimeAmount(
+            reader.milliseconds(
+                "WS_CONNECT_TIMEOUT", default: 45_000, in: 100...600_000,
+                help: "Time (ms) within which a client has to join the namespace."))
+        socketIO.allowedOrigins = AllowedOriginsSetting.read(&reader)
+        self.socketIO = socketIO
+        (redisHost, redisPort) = RedisSetting.read(&reader)
+    }
+}

@@ -1,0 +1,139 @@
+import Logging
+import NIOCore
+import RedisClient
+import Shared
+import SocketIO
+import Synchronization
+
+/// Brings the updates of the users who have a socket here from Redis to their rooms.
+final class UpdateFanout: Sendable {
+    typealias Machine = UserSubscriptions<EventLoopPromise<Void>>
+
+    private final class State {
+        var machine = Machine()
+        var wakeUp: (deadline: NIODeadline, task: Scheduled<Void>)?
+    }
+
+    private let eventLoop: any EventLoop
+    private let commands: RedisClient
+    private let logger: Logger
+    private let emit: @Sendable (String, UserUpdate) -> Void
+    private let state: NIOLoopBoundBox<State>
+    private let subscriptions = Mutex<RedisSubscriber?>(nil)
+
+    /// - Parameter emit: sends an update to every socket of a user.
+    init(
+        commands: RedisClient, eventLoop: any EventLoop, logger: Logger,
+        emit: @escaping @Sendable (String, UserUpdate) -> Void
+    ) {
+        self.commands = commands
+        self.eventLoop = eventLoop
+        self.logger = logger
+        self.emit = emit
+        state = .makeBoxSendingValue(State(), eventLoop: eventLoop)
+    }
+
+    /// What subscriptions are made with; comes before anyone joins.
+    func attach(_ subscriber: RedisSubscriber) { subscriptions.withLock { $0 = subscriber } }
+
+    /// Counts one socket of the user.
+    ///
+    /// - Returns: a future that succeeds when every later update reaches the user's room, or after `limit`: the
+    ///   subscription is then still to come, and brings along what was missed.
+    func join(_ userID: String, limit: TimeAmount) -> EventLoopFuture<Void> {
+        let promise = eventLoop.makePromise(of: Void.self)
+        let timeout = eventLoop.scheduleTask(in: limit) { promise.succeed() }
+        eventLoop.execute { self.update { $0.join(userID, waiter: promise) } }
+        promise.futureResult.whenComplete { _ in timeout.cancel() }
+        return promise.futureResult
+    }
+
+    /// Takes one socket of the user off the count.
+    func leave(_ userID: String) {
+        eventLoop.execute { self.update { $0.leave(userID) } }
+    }
+
+    /// On the event loop.
+    func handle(_ event: RedisSubscriber.Event) {
+        switch event {
+        case .subscribed(let channel):
+            guard let userID = UserKeys.userID(ofUpdates: channel) else { return }
+            update { $0.subscribed(userID) }
+        case .message(let channel, let payload):
+            guard let userID = UserKeys.userID(ofUpdates: channel) else { return }
+            guard let received = UserUpdate(payload) else {
+                return logger.warning("an update that cannot be read", metadata: ["channel": "\(channel)"])
+            }
+            update { $0.received(received, for: userID) }
+        }
+    }
+
+    private func update(_ event: (inout Machine) -> [Machine.Action]) {
+        for action in event(&state.value.machine) { perform(action) }
+        scheduleWakeUp()
+    }
+
+    private func perform(_ action: Machine.Action) {
+        switch action {
+        case .subscribe(let userID): subscriber?.subscribe(UserKeys.updates(userID))
+        case .unsubscribe(let userID): subscriber?.unsubscribe(UserKeys.updates(userID))
+        case .joined(let promise): promise.succeed()
+        case .emit(let userID, let update): emit(userID, update)
+        case .readLast(let userID, let generation):
+            commands.send(["XREVRANGE", .text(UserKeys.history(userID)), "+", "-", "COUNT", "1"]) { reply in
+                let last = History.updates(reply).map { $0.last?.id }
+                self.eventLoop.execute {
+                    let clock = StreamID(milliseconds: UInt64(max(0, WallClock.millisecondsSince1970())))
+                    self.update { $0.readLast(last, of: userID, generation: generation, clock: clock) }
+                }
+            }
+        case .read(let userID, let position, let generation):
+            commands.send([
+                "XRANGE", .text(UserKeys.history(userID)), .text("(\(position)"), "+", "COUNT",
+                RedisArgument(Machine.page),
+            ]) { reply in
+                let updates = History.updates(reply)
+                self.eventLoop.execute {
+                    self.update { $0.read(updates, of: userID, generation: generation, .now()) }
+                }
+            }
+        }
+    }
+
+    private var subscriber: RedisSubscriber? { subscriptions.withLock { $0 } }
+
+    private func scheduleWakeUp() {
+        guard let next = state.value.machine.nextWakeUp else { return }
+        if let wakeUp = state.value.wakeUp, wakeUp.deadline <= next { return }
+        state.value.wakeUp?.task.cancel()
+        let task = eventLoop.scheduleTask(deadline: next) {
+            self.state.value.wakeUp = nil
+            self.update { $0.tick(.now()) }
+        }
+        state.value.wakeUp = (next, task)
+    }
+}
+
+/// Reads a user's history out of Redis' replies.
+enum History {
+    /// The entries of XRANGE or XREVRANGE; nil when the reply is an error or none of theirs. What is no update is left out.
+    static func updates(_ reply: Result<RESPValue, RedisError>) -> [UserUpdate]? {
+        guard case .success(let value) = reply, let entries = value.items else { return nil }
+        return entries.compactMap { entry in
+            guard let parts = entry.items, parts.count == 2, let id = parts[0].text.flatMap({ StreamID($0) }),
+                let fields = parts[1].items
+            else { return nil }
+            var event: String?
+            var data: ByteBuffer?
+            for index in stride(from: 0, to: fields.count - 1, by: 2) {
+                switch fields[index].text {
+                case "event": event = fields[index + 1].text
+                case "data": data = fields[index + 1].bytes
+                default: break
+                }
+            }
+            guard let event, let data else { return nil }
+            return UserUpdate(id: id, event: event, data: data)
+        }
+    }
+}

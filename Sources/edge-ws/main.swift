@@ -1,2 +1,0 @@
-// Filled by its first module.
-print("edge-ws")
