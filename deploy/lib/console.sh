@@ -15,22 +15,26 @@ fail() {
     exit 1
 }
 
-# run_logged LABEL LOGFILE COMMAND... - runs a long command with its output in a file, says every half minute how far it is, and shows
-# the end of the output only when the command fails.
+# heartbeat PID LOGFILE - says every half minute what the last line is, as long as the process is there.
+heartbeat() {
+    local seconds=0
+    while sleep 1 && kill -0 "$1" 2>/dev/null; do
+        seconds=$((seconds + 1))
+        if ((seconds % 30 == 0)); then printf '  %d s: %s\n' "$seconds" "$(tail -n 1 "$2" | cut -c 1-100)"; fi
+    done
+}
+
+# run_logged LABEL LOGFILE COMMAND... - runs a long command with its output in a file, and shows the end of that only when the command fails.
 run_logged() {
-    local label=$1 log=$2 start=$SECONDS last=$SECONDS pid status=0
+    local label=$1 log=$2 start=$SECONDS beat status=0
     shift 2
     printf '%s ...\n' "$label"
-    "$@" >"$log" 2>&1 </dev/null &
-    pid=$!
-    while kill -0 "$pid" 2>/dev/null; do
-        sleep 0.3
-        if ((SECONDS - last >= 30)); then
-            last=$SECONDS
-            printf '  %d s: %s\n' $((SECONDS - start)) "$(tail -n 1 "$log" | cut -c 1-100)"
-        fi
-    done
-    wait "$pid" || status=$?
+    : >"$log"
+    heartbeat $$ "$log" &
+    beat=$!
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    kill "$beat" 2>/dev/null || true
+    wait "$beat" 2>/dev/null || true
     if ((status != 0)); then
         {
             grep -E '(^|: )error: ' "$log" | sort -u | head -n 30 || true

@@ -69,7 +69,7 @@ ensure_venv() {
     wanted="$VENV $(sha256sum <"$ROOT/deploy/requirements.txt")"
     if [[ -x $VENV/bin/python && $(cat "$VENV/.made-from" 2>/dev/null) == "$wanted" ]]; then return; fi
     rm -rf "$VENV"
-    run_logged "Making the Python environment .venv" "$RUN_DIR/venv.log" make_venv
+    run_logged "Making the Python environment .venv" "$RUN_DIR/venv.log" make_venv || return
     printf '%s\n' "$wanted" >"$VENV/.made-from"
 }
 
@@ -85,16 +85,15 @@ noida_db() { "$VENV/bin/python" -c 'from importlib.resources import files; print
 ensure_swift() { command -v swift >/dev/null || fail "no swift on the PATH: install Swift 6.3 from swift.org first"; }
 
 ensure_everything() {
-    ensure_swift
-    ensure_packages
-    ensure_venv
+    ensure_swift && ensure_packages && ensure_venv
 }
 
 # build_release PRODUCT... - sets BIN to the folder of the built programs.
 build_release() {
     local product
     for product in "$@"; do
-        run_logged "Building $product" "$RUN_DIR/build-$product.log" swift build -c release --product "$product"
+        run_logged "Building $product" "$RUN_DIR/build-$product.log" swift build -c release --product "$product" ||
+            return
     done
     BIN=$(swift build -c release --show-bin-path 2>/dev/null)
 }

@@ -29,7 +29,7 @@ free_port() { "$VENV/bin/python" -c 'import socket; s = socket.socket(); s.bind(
 
 # The tests of the Redis and Kafka libraries talk to real servers, which live as long as the tests.
 unit_tests() {
-    local redis kafka status=0
+    local redis kafka
     redis=$(free_port)
     kafka=$(free_port)
     rm -rf "$RUN_DIR/unit"
@@ -41,11 +41,9 @@ unit_tests() {
         trap 'exit 130' INT TERM HUP
         start_process redis
         start_process broker
-        wait_ready redis 20
-        wait_ready broker 30
-        REDIS_TEST_PORT=$redis KAFKA_TEST_BROKER=127.0.0.1:$kafka swift test --skip-build
-    ) || status=$?
-    return "$status"
+        wait_ready redis 20 && wait_ready broker 30 &&
+            REDIS_TEST_PORT=$redis KAFKA_TEST_BROKER=127.0.0.1:$kafka swift test --skip-build
+    )
 }
 
 end_to_end_tests() {

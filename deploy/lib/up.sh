@@ -31,7 +31,8 @@ prepare_run_dir() {
     rm -rf "$RUN_DIR"/{logs,pids,redis,broker,nginx}
     mkdir -p "$RUN_DIR"/{logs,pids,redis,broker}
     SOCKET=$(bridge_socket)
-    mkdir -p -m 0750 "$(dirname "$SOCKET")"
+    mkdir -p "$(dirname "$SOCKET")"
+    chmod 0750 "$(dirname "$SOCKET")"
     write_nginx_configuration
     open_pause
 }
@@ -80,11 +81,11 @@ dev_up() {
     local pid
     if pid=$(running_up); then fail "already up (pid $pid); ./deploy/dev down stops it"; fi
     stop_leftovers
-    ensure_everything
+    ensure_everything || exit
     read_environment
     list_processes
     check_ports
-    build_release "${PRODUCTS[@]}"
+    build_release "${PRODUCTS[@]}" || exit
     BROKER_PROGRAM=$(noida_db)
     prepare_run_dir
     printf '%s\n' $$ >"$RUN_DIR/dev.pid"
