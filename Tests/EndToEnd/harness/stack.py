@@ -19,6 +19,7 @@ TEST_SERVICE = """
 service: e2e
 routes:
   - {path: /missing, method: POST, topic: e2e.missing}
+  - {path: /appears, method: POST, topic: e2e.appears, timeout: 800}
   - {path: /silent, method: POST, topic: vy-finance-payments.payment-intents.create, timeout: 800}
   - {path: /patient, method: POST, topic: vy-finance-payments.payment-intents.create, timeout: 20000}
 """
