@@ -40,7 +40,7 @@ class Follower:
         except (ValueError, KeyError, TypeError):
             return line
         fields = " ".join(f"{key}={value}" for key, value in entry.items() if key not in CONSTANT)
-        clock = str(entry.get("time", ""))[11:23]
+        clock = str(entry.get("time", ""))[11:19]
         return f"{clock} {self.paint(level, LEVEL_COLOURS.get(level))} {message} {self.paint(fields, 2)}".rstrip()
 
     def poll(self) -> bool:
