@@ -76,7 +76,7 @@ def test_a_topic_that_appears_is_used(stack):
 
 @pytest.mark.disturbs
 def test_broker_down_is_503_or_504_and_never_a_lie(stack):
-    stack.broker.kill()
+    stack.kill(stack.broker)
     answers = [stack.create(timeout=12) for _ in range(3)]
     for answer in answers:
         problem = assert_problem(answer, answer.status, None)

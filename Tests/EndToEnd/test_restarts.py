@@ -41,7 +41,7 @@ def update_arrives(stack: Stack, replica: int, user: str) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_alone(stack, name):
     process = stack.named(name)
-    process.kill()
+    stack.kill(process)
     time.sleep(0.5)
     others_run(stack, name)
     if name.startswith("edge-ws"):
@@ -60,7 +60,7 @@ def test_killed_alone(stack, name):
 @pytest.mark.parametrize("order", list(itertools.permutations(["bridge", "edge-http", "edge-ws-1"])), ids="-".join)
 def test_killed_together_and_restarted_in_any_order(stack, order):
     for name in order:
-        stack.named(name).kill()
+        stack.kill(stack.named(name))
     others_run(stack, *order)
     for name in reversed(order):
         stack.named(name).start()
@@ -75,7 +75,7 @@ def test_killed_together_and_restarted_in_any_order(stack, order):
 @pytest.mark.long
 def test_killed_one_after_another(stack):
     for name in ["bridge", "redis", "edge-ws-2", "edge-http", "demo", "bridge", "edge-ws-1", "broker", "bridge"]:
-        stack.named(name).kill()
+        stack.kill(stack.named(name))
         others_run(stack, name)
         stack.named(name).start()
         start = time.monotonic()

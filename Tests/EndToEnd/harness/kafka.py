@@ -30,7 +30,7 @@ class Kafka:
         if topic not in self.topics():
             return []
         lines = self._kcat("-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J").splitlines()
-        records = [json.loads(line) for line in lines]
+        records = [json.loads(line.decode(errors="replace")) for line in lines]
         for record in records:
             pairs = record.get("headers") or []
             record["headers"] = dict(zip(pairs[::2], pairs[1::2]))
