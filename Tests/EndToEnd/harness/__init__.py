@@ -1,0 +1,1 @@
+"""The real parts, as processes, and clients that talk to them."""

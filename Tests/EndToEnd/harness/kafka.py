@@ -1,0 +1,48 @@
+"""The broker as seen from outside, by kcat."""
+
+import json
+import subprocess
+import tempfile
+
+
+class Kafka:
+    def __init__(self, broker: str):
+        self.broker = broker
+
+    def _kcat(self, *words: str, timeout: float = 60) -> bytes:
+        return subprocess.run(
+            ["kcat", "-b", self.broker, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=True).stdout
+
+    def answers(self) -> bool:
+        try:
+            self._kcat("-L", "-m", "2")
+            return True
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return False
+
+    def topics(self) -> dict[str, int]:
+        """Each topic with its number of partitions."""
+        metadata = json.loads(self._kcat("-L", "-J"))
+        return {topic["topic"]: len(topic["partitions"]) for topic in metadata["topics"]}
+
+    def records(self, topic: str) -> list[dict]:
+        """Every record of a topic: key, payload (text), headers (dict), partition, offset."""
+        if topic not in self.topics():
+            return []
+        lines = self._kcat("-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J").splitlines()
+        records = [json.loads(line.decode(errors="replace")) for line in lines]
+        for record in records:
+            pairs = record.get("headers") or []
+            record["headers"] = dict(zip(pairs[::2], pairs[1::2]))
+        return records
+
+    def produce(self, topic: str, value: bytes, *, key: str | None = None, headers: dict[str, str] | None = None) -> None:
+        words = ["-P", "-t", topic]
+        if key is not None:
+            words += ["-k", key]
+        for name, text in (headers or {}).items():
+            words += ["-H", f"{name}={text}"]
+        with tempfile.NamedTemporaryFile() as file:  # kcat sends a file as one message, but splits its input
+            file.write(value)
+            file.flush()
+            self._kcat(*words, file.name)

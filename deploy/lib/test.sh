@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# `test`: everything a submission must pass, in stages, each with its line at the end.
+
+RESULTS=()
+FAILED=0
+
+# stage NAME FUNCTION ARGUMENTS... - a stage that fails does not stop the others, but those that need it are skipped by their caller.
+stage() {
+    local name=$1 start=$SECONDS status=0
+    shift
+    say '' "${BOLD}== $name${PLAIN}"
+    "$@" || status=$?
+    if ((status == 0)); then
+        RESULTS+=("$(printf '%sok%s     %-24s %5d s' "$GREEN" "$PLAIN" "$name" $((SECONDS - start)))")
+    else
+        RESULTS+=("$(printf '%sFAILED%s %-24s %5d s' "$RED" "$PLAIN" "$name" $((SECONDS - start)))")
+        FAILED=1
+    fi
+    return "$status"
+}
+
+skip() { RESULTS+=("$(printf '%sskipped%s %s' "$YELLOW" "$PLAIN" "$1")"); }
+
+check_format() { swift format lint --strict --parallel --recursive Sources Tests Package.swift; }
+
+build_tests() { run_logged 'Building the tests' "$RUN_DIR/build-tests.log" swift build --build-tests; }
+
+free_port() { "$VENV/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# The tests of the Redis and Kafka libraries talk to real servers, which live as long as the tests.
+unit_tests() {
+    local redis kafka
+    redis=$(free_port)
+    kafka=$(free_port)
+    rm -rf "$RUN_DIR/unit"
+    mkdir -p "$RUN_DIR/unit"/{logs,pids,redis,broker}
+    (
+        RUN_DIR=$RUN_DIR/unit REDIS_NAME=127.0.0.1 REDIS=$redis KAFKA=127.0.0.1:$kafka KAFKA_PORT=$kafka
+        NEAR=127.0.0.1 HOST=127.0.0.1 NODE_ENV=test SOCKET='' BROKER_PROGRAM=$(noida_db)
+        trap stop_all EXIT
+        trap 'exit 130' INT TERM HUP
+        start_process redis
+        start_process broker
+        wait_ready redis 20 && wait_ready broker 30 &&
+            REDIS_TEST_PORT=$redis KAFKA_TEST_BROKER=127.0.0.1:$kafka swift test --skip-build
+    )
+}
+
+end_to_end_tests() {
+    VY_GATEWAY_BIN=$BIN NOIDA_DB=$(noida_db) "$VENV/bin/python" -m pytest "$ROOT/Tests/EndToEnd" -p no:cacheprovider "$@"
+}
+
+dev_test() {
+    local what=all ready=yes
+    case ${1:-} in
+        --unit) what=unit && shift ;;
+        --e2e) what=e2e && shift ;;
+        '') ;;
+        *) fail "test: no such option: $1" ;;
+    esac
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    stage 'install' ensure_everything || ready=no
+    if [[ $ready == no ]]; then
+        for name in 'format' 'build' 'unit tests' 'end-to-end tests'; do skip "$name"; done
+    else
+        if [[ $what != e2e ]]; then
+            stage 'format' check_format || true
+            if stage 'build with tests' build_tests; then stage 'unit tests' unit_tests || true; else skip 'unit tests'; fi
+        fi
+        if [[ $what != unit ]]; then
+            if stage 'build for release' build_release "${PRODUCTS[@]}"; then
+                stage 'end-to-end tests' end_to_end_tests "$@" || true
+            else
+                skip 'end-to-end tests'
+            fi
+        fi
+    fi
+    say '' "${BOLD}== summary${PLAIN}"
+    printf '%s\n' "${RESULTS[@]}"
+    exit "$FAILED"
+}
