@@ -134,6 +134,16 @@ let package = Package(
             name: "KafkaClientTests", dependencies: ["KafkaClient", nioCore, logging],
             swiftSettings: strict),
         .testTarget(
+            name: "ConfigurationTests",
+            dependencies: ["Shared", "edge-http", "edge-ws", "bridge-kafka"], swiftSettings: strict),
+        .testTarget(
+            name: "BridgeKafkaTests",
+            dependencies: ["bridge-kafka", "KafkaClient", "Shared", "RawJSON", nioCore], swiftSettings: strict
+        ),
+        .testTarget(
+            name: "EdgeWSTests",
+            dependencies: ["edge-ws", "RedisClient", "Shared", nioCore], swiftSettings: strict),
+        .testTarget(
             name: "DemoPaymentsTests", dependencies: ["demo-payments", "KafkaClient", "RawJSON", nioCore],
             swiftSettings: strict),
         .testTarget(

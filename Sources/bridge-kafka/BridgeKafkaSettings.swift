@@ -20,6 +20,8 @@ struct BridgeKafkaSettings: ProcessSettings {
     let replyPartition: Int?
     let longestTimeout: Duration
     let sendTimeout: Duration
+    /// Bytes.
+    let messageLimit: Int
     let fetchWait: Duration
     let statusTopics: [String]
     let deadLetterTopic: String
@@ -71,6 +73,9 @@ struct BridgeKafkaSettings: ProcessSettings {
         sendTimeout = reader.milliseconds(
             "KAFKA_SEND_TIMEOUT", default: 5000, in: 100...300_000,
             help: "Time (ms) within which Kafka has to acknowledge a message.")
+        messageLimit = reader.bytes(
+            "KAFKA_MESSAGE_LIMIT", default: 1_048_588, in: 1000...67_108_864,
+            help: "Longest message (bytes) that the brokers take, their `message.max.bytes`.")
         fetchWait = reader.milliseconds(
             "KAFKA_FETCH_WAIT", default: 100, in: 1...60_000,
             help: "How long (ms) a broker may hold an empty fetch.")

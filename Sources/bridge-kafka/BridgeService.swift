@@ -37,8 +37,10 @@ final class BridgeService: Service {
         let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
             StatusPath(settings, store: store, eventLoop: eventLoop, jobs: jobs, logger: logger),
             eventLoop: eventLoop)
+        var configuration = Self.kafka(settings, common)
+        configuration.properties["message.max.bytes"] = String(settings.messageLimit)
         producer = try KafkaProducer(
-            Self.kafka(settings, common), messageTimeout: settings.sendTimeout, logger: logger,
+            configuration, messageTimeout: settings.sendTimeout, logger: logger,
             onReports: { reports in
                 eventLoop.execute {
                     core.value.reported(reports.filter { !StatusPath.isDeadLetter($0.token) })

@@ -38,7 +38,7 @@ struct EdgeHTTPSettings: ProcessSettings {
         }
         self.replyTimeout = replyTimeout
         bodyLimit = reader.bytes(
-            "HTTP_BODY_LIMIT", default: 1_048_576, in: 1...67_108_864,
+            "HTTP_BODY_LIMIT", default: 1_000_000, in: 1...67_108_864,
             help: "Largest request body (bytes); a larger one is answered 413.")
         depthLimit = reader.integer(
             "JSON_DEPTH_LIMIT", default: 64, in: 1...256,

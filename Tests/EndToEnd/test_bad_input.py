@@ -75,9 +75,9 @@ def test_good_content_types(stack, type):
 
 
 def test_the_largest_body_and_depth_are_taken(stack):
-    fill = 1024 * 1024 - len(GOOD) - len(b'"fill":"",')
+    fill = 1_000_000 - len(GOOD) - len(b'"fill":"",')
     body = b'{"fill":"' + b"x" * fill + b'",' + GOOD[1:]
-    assert len(body) == 1024 * 1024
+    assert len(body) == 1_000_000
     assert stack.post("/payment-intents", body).status == 201
     deep = b'{"d":' + b"[" * 63 + b"]" * 63 + b"," + GOOD[1:]
     assert stack.post("/payment-intents", deep).status == 201

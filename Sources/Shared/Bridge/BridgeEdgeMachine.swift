@@ -89,7 +89,10 @@ struct BridgeEdgeMachine<Waiter> {
             [.complete(waiter, .failure(BridgeFailure(code, message: message, retryAfter: retryAfter)))]
         }
         guard case .ready(let connection) = phase, var link = links[connection] else {
-            return refuse(.bridgeUnavailable, "bridge: \(problem)", retryAfter: 1)
+            // The reason names paths of this host, so it stays in the log and in the readiness.
+            return refuse(
+                .bridgeUnavailable, "the gateway's connection to Kafka is away; nothing was sent",
+                retryAfter: 1)
         }
         guard pending[request.id] == nil else { return refuse(.duplicateID, "id is in use") }
         guard link.inFlight < link.window, unattached.isEmpty else {

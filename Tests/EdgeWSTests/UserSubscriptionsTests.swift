@@ -1,0 +1,174 @@
+import NIOCore
+import RedisClient
+import Shared
+import Testing
+
+@testable import edge_ws
+
+@Suite final class UserSubscriptionsTests {
+    private var users = UserSubscriptions<Int>()
+    private let clock = StreamID(milliseconds: 1000)
+    private let now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
+
+    private func text(_ actions: [UserSubscriptions<Int>.Action]) -> [String] {
+        actions.map { action in
+            switch action {
+            case .subscribe(let id): "subscribe \(id)"
+            case .unsubscribe(let id): "unsubscribe \(id)"
+            case .joined(let waiter): "joined \(waiter)"
+            case .emit(let id, let update): "emit \(id) \(update.id)"
+            case .readLast(let id, _): "readLast \(id)"
+            case .read(let id, let position, _): "read \(id) after \(position)"
+            }
+        }
+    }
+
+    private func update(_ sequence: UInt64) -> UserUpdate {
+        UserUpdate(
+            id: StreamID(milliseconds: 2000, sequence: sequence), event: "e", data: ByteBuffer(string: "{}"))
+    }
+
+    private func generation(_ actions: [UserSubscriptions<Int>.Action]) -> UInt64 {
+        for action in actions {
+            switch action {
+            case .readLast(_, let generation), .read(_, _, let generation): return generation
+            default: continue
+            }
+        }
+        return 0
+    }
+
+    /// Brings a user to where live updates flow, with 2000-0 as the end of the history.
+    private func makeLive(_ id: String = "a", waiter: Int = 1) {
+        let joined = users.join(id, waiter: waiter)
+        #expect(text(joined) == ["readLast \(id)"])
+        let asked = users.readLast(update(0).id, of: id, generation: generation(joined), clock: clock)
+        #expect(text(asked) == ["subscribe \(id)"])
+        let subscribed = users.subscribed(id)
+        #expect(text(subscribed) == ["joined \(waiter)", "read \(id) after 2000-0"])
+        #expect(text(users.read([], of: id, generation: generation(subscribed), now)) == [])
+    }
+
+    @Test func subscribesBeforeAnyoneIsTold() {
+        makeLive()
+        #expect(text(users.received(update(1), for: "a")) == ["emit a 2000-1"])
+        #expect(text(users.received(update(2), for: "other")) == [])
+    }
+
+    @Test func socketsOfOneUserShareASubscription() {
+        makeLive()
+        #expect(text(users.join("a", waiter: 2)) == ["joined 2"])
+        #expect(text(users.leave("a")) == [])
+        #expect(text(users.leave("a")) == ["unsubscribe a"])
+        #expect(text(users.leave("a")) == [])
+        #expect(users.count == 0)
+    }
+
+    @Test func leavingEarlyLeavesNobodyWaiting() {
+        let joined = users.join("a", waiter: 1)
+        _ = users.join("a", waiter: 2)
+        _ = users.leave("a")
+        #expect(text(users.leave("a")) == ["unsubscribe a", "joined 1", "joined 2"])
+        #expect(text(users.readLast(nil, of: "a", generation: generation(joined), clock: clock)) == [])
+    }
+
+    @Test func anAnswerForAnEarlierSubscriptionCountsNothing() {
+        let first = users.join("a", waiter: 1)
+        _ = users.leave("a")
+        let second = users.join("a", waiter: 2)
+        #expect(
+            text(users.readLast(update(0).id, of: "a", generation: generation(first), clock: clock)) == [])
+        #expect(
+            text(users.readLast(update(0).id, of: "a", generation: generation(second), clock: clock))
+                == ["subscribe a"])
+    }
+
+    @Test func whatAGapHasHiddenIsReadOnceAndInOrder() {
+        makeLive()
+        _ = users.received(update(1), for: "a")
+        let again = users.subscribed("a")
+        #expect(text(again) == ["read a after 2000-1"])
+        // Live ones wait; the history has one of them, too.
+        #expect(text(users.received(update(3), for: "a")) == [])
+        #expect(text(users.received(update(4), for: "a")) == [])
+        #expect(
+            text(users.read([update(2), update(3)], of: "a", generation: generation(again), now))
+                == ["emit a 2000-2", "emit a 2000-3", "emit a 2000-4"])
+        #expect(text(users.received(update(4), for: "a")) == [])
+        #expect(text(users.received(update(5), for: "a")) == ["emit a 2000-5"])
+    }
+
+    @Test func aLongGapIsReadInPages() {
+        makeLive()
+        let again = users.subscribed("a")
+        let page = (1...UInt64(UserSubscriptions<Int>.page)).map { update($0) }
+        let actions = text(users.read(page, of: "a", generation: generation(again), now))
+        #expect(actions.count == page.count + 1)
+        #expect(actions.last == "read a after 2000-500")
+    }
+
+    @Test func moreThanCanBeHeldIsReadAgain() {
+        makeLive()
+        let again = users.subscribed("a")
+        for sequence in 1...UInt64(UserSubscriptions<Int>.maxHeld + 5) {
+            _ = users.received(update(sequence), for: "a")
+        }
+        #expect(
+            text(users.read([update(1)], of: "a", generation: generation(again), now)) == [
+                "emit a 2000-1", "read a after 2000-1",
+            ])
+    }
+
+    @Test func aHistoryThatCannotBeReadIsReadLater() {
+        makeLive()
+        let again = users.subscribed("a")
+        #expect(text(users.read(nil, of: "a", generation: generation(again), now)) == [])
+        #expect(users.nextWakeUp == now + .seconds(1))
+        #expect(text(users.tick(now + .milliseconds(999))) == [])
+        #expect(text(users.tick(now + .seconds(1))) == ["read a after 2000-0"])
+        #expect(users.nextWakeUp == nil)
+    }
+
+    @Test func aSecondGapMakesTheFirstOnesAnswerVoid() {
+        makeLive()
+        let first = users.subscribed("a")
+        let second = users.subscribed("a")
+        #expect(text(users.read([update(1)], of: "a", generation: generation(first), now)) == [])
+        #expect(
+            text(users.read([update(1)], of: "a", generation: generation(second), now))
+                == ["emit a 2000-1"])
+    }
+
+    @Test func withoutRedisTheClockHasToDo() {
+        let joined = users.join("a", waiter: 1)
+        _ = users.readLast(nil, of: "a", generation: generation(joined), clock: clock)
+        #expect(text(users.subscribed("a")) == ["joined 1", "read a after 1000-0"])
+    }
+
+    @Test func anEmptyHistoryIsReadFromItsStart() {
+        let joined = users.join("a", waiter: 1)
+        _ = users.readLast(.some(nil), of: "a", generation: generation(joined), clock: clock)
+        #expect(text(users.subscribed("a")) == ["joined 1", "read a after 0-0"])
+    }
+}
+
+@Suite struct HistoryTests {
+    private func bulk(_ text: String) -> RESPValue { .string(ByteBuffer(string: text)) }
+
+    @Test func readsEntriesAndLeavesOutWhatIsNone() {
+        let good: RESPValue = .array([
+            bulk("5-1"), .array([bulk("event"), bulk("e"), bulk("data"), bulk("{}")]),
+        ])
+        let bad: [RESPValue] = [
+            .array([bulk("x"), .array([])]), .array([bulk("5-2"), .array([bulk("event"), bulk("e")])]), .null,
+        ]
+        let updates = History.updates(.success(.array([good] + bad)))
+        #expect(
+            updates == [
+                UserUpdate(
+                    id: StreamID(milliseconds: 5, sequence: 1), event: "e", data: ByteBuffer(string: "{}"))
+            ])
+        #expect(History.updates(.failure(RedisError(.timedOut, .unknown))) == nil)
+        #expect(History.updates(.success(.null)) == nil)
+    }
+}
