@@ -50,6 +50,7 @@ public final class KafkaProducer: Sendable {
                     case RD_KAFKA_EVENT_ERROR:
                         let error = KafkaEvents.error(event, of: client)
                         if let change = reachability.failed(error) { changes.append(change) }
+                        if error.isFatal { changes.append(.broken(error)) }
                         KafkaEvents.log(error, logger)
                     case RD_KAFKA_EVENT_LOG: KafkaEvents.forwardLog(event, logger)
                     default: break

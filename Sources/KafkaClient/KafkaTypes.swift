@@ -66,6 +66,9 @@ public struct DeliveryReport: Sendable, Equatable {
 public enum KafkaState: Sendable, Equatable {
     case up
     case down(String)
+    /// An idempotent producer that can send nothing any more, for instance after the broker has lost data: what was
+    /// under way gets its reports, and a new producer has to take its place.
+    case broken(KafkaError)
 }
 
 public struct TopicPartition: Hashable, Sendable {

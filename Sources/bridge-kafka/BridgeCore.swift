@@ -48,8 +48,10 @@ final class BridgeCore: BridgeServerDelegate {
 
     // MARK: - Life
 
-    func start(_ producer: KafkaProducer, instance: String) -> EventLoopFuture<Void> {
-        self.producer = producer
+    /// What requests go through from now on.
+    func attach(_ producer: KafkaProducer) { self.producer = producer }
+
+    func start(instance: String) -> EventLoopFuture<Void> {
         let server = BridgeServer(
             BridgeServerConfiguration(
                 path: settings.bridgeSocket, instance: instance, window: settings.window,
@@ -144,6 +146,8 @@ final class BridgeCore: BridgeServerDelegate {
         }
         if error.isTooLarge { return BridgeFailure(.tooLarge, message: error.message) }
         if error.isUnknownTopic { return missing(topic) }
+        // A new producer is on its way.
+        if error.isFatal { return BridgeFailure(.brokerUnavailable, message: error.message, retryAfter: 1) }
         return BridgeFailure(.messageRejected, message: error.message)
     }
 
@@ -209,6 +213,8 @@ final class BridgeCore: BridgeServerDelegate {
             directory.forgetAll()
             readiness.set(.broker, "kafka: \(reason)")
             logger.warning("kafka is not reached", metadata: ["reason": "\(reason)"])
+        case .broken(let error):
+            logger.error("the producer is broken and is made anew", metadata: ["error": "\(error)"])
         }
     }
 

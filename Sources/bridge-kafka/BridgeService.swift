@@ -16,7 +16,10 @@ final class BridgeService: Service {
     private let readiness: BridgeReadiness
     private let core: NIOLoopBoundBox<BridgeCore>
     private let status: NIOLoopBoundBox<StatusPath>
-    private let producer: KafkaProducer
+    private let makeProducer: @Sendable () throws(KafkaError) -> KafkaProducer
+    private let producers: Mutex<KafkaProducer>
+    /// Brings one element for each producer that is of no use any more.
+    private let broken: AsyncStream<Void>
     private let consumers = Mutex<(reply: KafkaConsumer?, status: KafkaConsumer?)>((nil, nil))
     private let stops: AsyncStream<String>
     private let stop: AsyncStream<String>.Continuation
@@ -37,17 +40,26 @@ final class BridgeService: Service {
         let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
             StatusPath(settings, store: store, eventLoop: eventLoop, jobs: jobs, logger: logger),
             eventLoop: eventLoop)
-        var configuration = Self.kafka(settings, common)
-        configuration.properties["message.max.bytes"] = String(settings.messageLimit)
-        producer = try KafkaProducer(
-            configuration, messageTimeout: settings.sendTimeout, logger: logger,
-            onReports: { reports in
-                eventLoop.execute {
-                    core.value.reported(reports.filter { !StatusPath.isDeadLetter($0.token) })
-                    status.value.reported(reports.filter { StatusPath.isDeadLetter($0.token) })
-                }
-            },
-            onState: { state in eventLoop.execute { core.value.brokerChanged(state) } })
+        let (broken, breaks) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingOldest(1))
+        let makeProducer: @Sendable () throws(KafkaError) -> KafkaProducer = { () throws(KafkaError) in
+            var configuration = Self.kafka(settings, common)
+            configuration.properties["message.max.bytes"] = String(settings.messageLimit)
+            return try KafkaProducer(
+                configuration, messageTimeout: settings.sendTimeout, logger: logger,
+                onReports: { reports in
+                    eventLoop.execute {
+                        core.value.reported(reports.filter { !StatusPath.isDeadLetter($0.token) })
+                        status.value.reported(reports.filter { StatusPath.isDeadLetter($0.token) })
+                    }
+                },
+                onState: { state in
+                    if case .broken = state { breaks.yield() }
+                    eventLoop.execute { core.value.brokerChanged(state) }
+                })
+        }
+        producers = Mutex(try makeProducer())
+        self.makeProducer = makeProducer
+        self.broken = broken
         self.settings = settings
         self.common = common
         self.logger = logger
@@ -62,17 +74,21 @@ final class BridgeService: Service {
 
     var missing: [String] { readiness.missing }
 
+    private var producer: KafkaProducer { producers.withLock { $0 } }
+
     func run() async throws {
-        let (core, status, producer, instance) = (core, status, producer, common.instance)
-        try await eventLoop.flatSubmit {
-            status.value.attach(producer)
-            return core.value.start(producer, instance: instance)
-        }.get()
+        let (core, instance) = (core, common.instance)
+        try await attach(producer)
+        try await eventLoop.flatSubmit { core.value.start(instance: instance) }.get()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.jobs.run() }
             let reason = await withTaskGroup(of: String?.self) { group in
                 group.addTask {
                     await self.connect()
+                    return nil
+                }
+                group.addTask {
+                    await self.renewProducers()
                     return nil
                 }
                 group.addTask { await self.nextStop() }
@@ -101,6 +117,30 @@ final class BridgeService: Service {
     private static func kafka(_ settings: BridgeKafkaSettings, _ common: CommonSettings) -> KafkaConfiguration
     {
         KafkaConfiguration(brokers: settings.broker, clientID: "\(common.app)-\(common.instance)")
+    }
+
+    private func attach(_ producer: KafkaProducer) async throws {
+        let (core, status) = (core, status)
+        try await eventLoop.submit {
+            core.value.attach(producer)
+            status.value.attach(producer)
+        }.get()
+    }
+
+    /// Puts a new producer in the place of each that breaks. What the old one still has gets its reports first.
+    private func renewProducers() async {
+        for await _ in broken {
+            await retry("producer", part: .broker) {
+                let new = try self.makeProducer()
+                try await self.attach(new)
+                let old = self.producers.withLock { producer in
+                    defer { producer = new }
+                    return producer
+                }
+                _ = await old.flush(timeout: self.settings.sendTimeout)
+                await old.close()
+            }
+        }
     }
 
     /// Comes to the reply partition and the status topics, however long the broker is away.

@@ -41,7 +41,9 @@ private struct DemoService: Service {
 
     func run() async throws {
         let logger = Self.logger()
-        let configuration = KafkaConfiguration(brokers: options.broker, clientID: options.instance)
+        var configuration = KafkaConfiguration(brokers: options.broker, clientID: options.instance)
+        // As kafkajs by default; and so it goes on with a broker that has lost data.
+        configuration.properties["enable.idempotence"] = "false"
         let producer = try KafkaProducer(
             configuration, messageTimeout: .seconds(10), logger: logger, onReports: { _ in },
             onState: { _ in })

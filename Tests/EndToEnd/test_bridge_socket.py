@@ -64,7 +64,8 @@ def test_raw_garbage(stack):
     for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes(range(256)) * 16, b"\x16\x03\x01\x02\x00\x01"):
         with Peer(stack.socket) as peer:
             peer.send_bytes(data)
-            assert error_of(peer)["code"] in {"malformed_frame", "frame_too_large"}
+            # The second one announces a frame that is short enough, and never ends it.
+            assert error_of(peer)["code"] in {"malformed_frame", "frame_too_large", "handshake_timeout"}
     assert stack.create().status == 201
 
 

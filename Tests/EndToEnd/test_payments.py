@@ -29,7 +29,7 @@ def test_the_nine_operations(stack):
     assert method.status == 201, method
     confirmed = stack.confirm(payment["id"])
     assert confirmed.status == 200, confirmed
-    refund = stack.post("/refunds", {"paymentIntent": payment["id"], "payment_intent": payment["id"], "amount": 100})
+    refund = stack.post("/refunds", {"paymentIntentId": payment["id"], "amount": 100})
     assert refund.status == 201, refund
     for path, body in [
         ("/payment-intents/get", {"id": payment["id"]}),

@@ -69,6 +69,8 @@ tend() {
         BACKOFF[$name]=$((${BACKOFF[$name]:-0} * 2 + 1))
         if ((BACKOFF[$name] > 15)); then BACKOFF[$name]=15; fi
         unset "RETRY_AT[$name]"
+        # The workers of an nginx whose master was killed still hold its port.
+        kill -KILL -- "-${PID[$name]}" 2>/dev/null || true
         start_process "$name"
         warn "deploy/dev: $name runs again as pid ${PID[$name]}"
     done

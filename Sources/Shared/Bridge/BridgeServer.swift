@@ -130,9 +130,15 @@ public final class BridgeServer {
         let bound = NIOLoopBound((session, logger), eventLoop: eventLoop)
         PeerCredentials.userID(of: channel).whenComplete { result in
             let (session, logger) = bound.value
-            if case .success(let id) = result, allowed.contains(id) { return session.start() }
-            logger.warning("refused a peer on the socket", metadata: ["uid": "\(result)"])
-            session.refuse(BridgeProtocolError(.forbiddenPeer, "this user may not use the bridge"))
+            let id = try? result.get()
+            if let id, allowed.contains(id) { return session.start() }
+            logger.warning(
+                "refused a peer on the socket", metadata: ["uid": "\(id.map(String.init) ?? "unknown")"])
+            // Not before the channel is active, or the error frame would be lost.
+            channel.eventLoop.execute {
+                bound.value.0.refuse(
+                    BridgeProtocolError(.forbiddenPeer, "this user may not use the bridge"))
+            }
         }
     }
 }

@@ -66,9 +66,9 @@ class Process:
         return self.child.pid
 
     def kill(self) -> None:
-        """`kill -9`, and waits until it is gone."""
+        """`kill -9`, of its children as well, and waits until it is gone."""
         assert self.running, f"{self.name} does not run"
-        self.child.kill()
+        os.killpg(self.pid, signal.SIGKILL)
         self.child.wait(10)
 
     def terminate(self) -> None:
