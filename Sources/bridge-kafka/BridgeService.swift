@@ -21,6 +21,8 @@ final class BridgeService: Service {
     /// Brings one element for each producer that is of no use any more.
     private let broken: AsyncStream<Void>
     private let consumers = Mutex<(reply: KafkaConsumer?, status: KafkaConsumer?)>((nil, nil))
+    /// Why it could not listen.
+    private let failure = Mutex<(any Error)?>(nil)
     private let stops: AsyncStream<String>
     private let stop: AsyncStream<String>.Continuation
 
@@ -77,28 +79,52 @@ final class BridgeService: Service {
     private var producer: KafkaProducer { producers.withLock { $0 } }
 
     func run() async throws {
-        let (core, instance) = (core, common.instance)
         try await attach(producer)
-        try await eventLoop.flatSubmit { core.value.start(instance: instance) }.get()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.jobs.run() }
-            let reason = await withTaskGroup(of: String?.self) { group in
-                group.addTask {
-                    await self.connect()
-                    return nil
-                }
-                group.addTask {
-                    await self.renewProducers()
-                    return nil
-                }
-                group.addTask { await self.nextStop() }
-                var reason: String?
-                while reason == nil, let result = await group.next() { reason = result }
-                group.cancelAll()
-                return reason
-            }
-            await self.shutDown(reason ?? "stopped")
+            await self.serve()
             self.jobs.stop()
+        }
+        if let failure = failure.withLock({ $0 }) { throw failure }
+    }
+
+    /// Until it is told to stop, or cannot listen.
+    private func serve() async {
+        let reason = await withTaskGroup(of: String?.self) { group in
+            group.addTask {
+                await self.connect()
+                return nil
+            }
+            group.addTask {
+                await self.renewProducers()
+                return nil
+            }
+            group.addTask { await self.listen() }
+            group.addTask { await self.nextStop() }
+            var reason: String?
+            while reason == nil, let result = await group.next() { reason = result }
+            group.cancelAll()
+            return reason
+        }
+        await shutDown(reason ?? "stopped")
+    }
+
+    /// Takes the socket when replies can be read, so that a bridge that is replaced serves until then; a broker that is
+    /// away must not keep the edges from learning so.
+    ///
+    /// - Returns: why it cannot listen, or nil.
+    private func listen() async -> String? {
+        let deadline = ContinuousClock.now + .seconds(3)
+        while !readiness.missing.isEmpty, ContinuousClock.now < deadline {
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return nil }
+        }
+        let (core, instance) = (core, common.instance)
+        do {
+            try await eventLoop.flatSubmit { core.value.start(instance: instance) }.get()
+            return nil
+        } catch {
+            failure.withLock { $0 = error }
+            return "\(error)"
         }
     }
 

@@ -61,11 +61,10 @@ def test_frames_that_are_no_message(stack, payload):
 
 
 def test_raw_garbage(stack):
-    for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes(range(256)) * 16, b"\x16\x03\x01\x02\x00\x01"):
+    for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes(range(255, -1, -1)) * 16, b"\x16\x03\x01\x02\x00\x01"):
         with Peer(stack.socket) as peer:
             peer.send_bytes(data)
-            # The second one announces a frame that is short enough, and never ends it.
-            assert error_of(peer)["code"] in {"malformed_frame", "frame_too_large", "handshake_timeout"}
+            assert error_of(peer)["code"] in {"malformed_frame", "frame_too_large"}
     assert stack.create().status == 201
 
 
