@@ -17,6 +17,7 @@ final class BridgeConnectionHandler: ChannelInboundHandler {
     private var outgoing = ByteBuffer()
     private var isFlushScheduled = false
     private var isDeaf = false
+    private var activation: (() -> Void)?
 
     /// - Parameter handle: is called on the channel's event loop.
     init(maxFrame: Int, handle: @escaping (Event) -> Void) {
@@ -38,6 +39,17 @@ final class BridgeConnectionHandler: ChannelInboundHandler {
             isDeaf = true
             handle(.violation(error))
         }
+    }
+
+    /// Calls `body` as soon as something can be sent.
+    func whenActive(_ body: @escaping () -> Void) {
+        if context?.channel.isActive == true { body() } else { activation = body }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        activation?()
+        activation = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {

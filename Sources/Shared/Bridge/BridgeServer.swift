@@ -134,11 +134,7 @@ public final class BridgeServer {
             if let id, allowed.contains(id) { return session.start() }
             logger.warning(
                 "refused a peer on the socket", metadata: ["uid": "\(id.map(String.init) ?? "unknown")"])
-            // Not before the channel is active, or the error frame would be lost.
-            channel.eventLoop.execute {
-                bound.value.0.refuse(
-                    BridgeProtocolError(.forbiddenPeer, "this user may not use the bridge"))
-            }
+            session.refuse(BridgeProtocolError(.forbiddenPeer, "this user may not use the bridge"))
         }
     }
 }

@@ -57,7 +57,10 @@ public final class BridgeSession {
         scheduleWakeUp()
     }
 
-    func refuse(_ error: BridgeProtocolError) { perform(machine.violated(error)) }
+    func refuse(_ error: BridgeProtocolError) {
+        let session = NIOLoopBound(self, eventLoop: eventLoop)
+        handler.whenActive { session.value.perform(session.value.machine.violated(error)) }
+    }
 
     func drain(_ reason: String) { perform(machine.drain(reason, .now())) }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import NIOWebSocket
 
 /// The HTTP side of one connection: Engine.IO's handshakes and polling, and every request that is none of them.
 ///
@@ -140,6 +141,8 @@ final class EngineHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // NIO reports an upgrade that was refused, and then passes the request on, which gets its answer here.
+        guard !(error is NIOWebSocketUpgradeError) else { return }
         // What is not HTTP has been answered by NIO's error handler.
         context.close(promise: nil)
     }
