@@ -31,10 +31,7 @@ public final class RedisClient: Service, Sendable {
 
     /// Keeps the connection until the process is told to stop.
     public func run() async throws {
-        let connection = connection
-        try await eventLoop.submit { connection.value.start() }.get()
-        try? await gracefulShutdown()
-        try await eventLoop.submit { connection.value.stop() }.get()
+        try await connection.keep(on: eventLoop)
     }
 
     /// Sends one command; `completion` is called once, on an event loop, within the reply timeout.

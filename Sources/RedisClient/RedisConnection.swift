@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import ServiceLifecycle
 import Synchronization
 
 /// Performs the actions of a ``RedisMachine``. Lives on one event loop.
@@ -128,6 +129,15 @@ final class RedisConnection<Machine: RedisMachine> {
             connection.value.update { $0.tick(.now()) }
         }
         wakeUp = (next, task)
+    }
+}
+
+extension NIOLoopBoundBox {
+    /// Keeps the connection until the process is told to stop.
+    func keep<Machine>(on eventLoop: any EventLoop) async throws where Value == RedisConnection<Machine> {
+        try await eventLoop.submit { self.value.start() }.get()
+        try? await gracefulShutdown()
+        try await eventLoop.submit { self.value.stop() }.get()
     }
 }
 

@@ -43,10 +43,7 @@ public final class RedisSubscriber: Service, Sendable {
 
     /// Keeps the connection until the process is told to stop.
     public func run() async throws {
-        let connection = connection
-        try await eventLoop.submit { connection.value.start() }.get()
-        try? await gracefulShutdown()
-        try await eventLoop.submit { connection.value.stop() }.get()
+        try await connection.keep(on: eventLoop)
     }
 
     /// Subscribes now, or as soon as Redis is there, and after every reconnection.

@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 from .http import Answer, request
 from .kafka import Kafka
 from .processes import Process, free_port, wait_until
@@ -49,19 +51,22 @@ class Stack:
         # Not pytest's own temporary folder: a Unix socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix=f"vy-{name}-", dir="/tmp"))
         self.socket = self.folder / "bridge" / "run" / "bridge.sock"
-        self.redis_port, self.kafka_port = free_port(), free_port()
-        self.kafka = Kafka(f"127.0.0.1:{self.kafka_port}")
+        # Servers that somebody else runs are used, and never stopped: tests that would have to are skipped.
+        self.kafka_port = free_port()
+        self.kafka = Kafka(os.environ.get("KAFKA_BROKER") or f"127.0.0.1:{self.kafka_port}")
+        self.redis_host = os.environ.get("REDIS_HOST") or "127.0.0.1"
+        self.redis_port = int(os.environ.get("REDIS_PORT") or 6379) if os.environ.get("REDIS_HOST") else free_port()
         services = self.folder / "services"
         shutil.copytree(ROOT / "deploy/services", services)
         (services / "e2e.yaml").write_text(TEST_SERVICE)
         self.common = {
             "NODE_ENV": "local", "LOG_STREAM_LEVEL": "info", "ADMIN_HOST": "127.0.0.1",
             "BRIDGE_SOCKET": self.socket, "KAFKA_BROKER": self.kafka.broker,
-            "REDIS_HOST": "127.0.0.1", "REDIS_PORT": self.redis_port,
+            "REDIS_HOST": self.redis_host, "REDIS_PORT": self.redis_port,
             "ALLOWED_ORIGINS": json.dumps([ORIGIN]), "SHUTDOWN_TIMEOUT": 5000,
         }
-        self.redis = self._add("redis", self._redis_command())
-        self.broker = self._add("broker", self._broker_command())
+        self.own_redis = None if os.environ.get("REDIS_HOST") else self._add("redis", self._redis_command())
+        self.own_broker = None if os.environ.get("KAFKA_BROKER") else self._add("broker", self._broker_command())
         self.demo = self._add("demo", [binary("demo-payments")], self.common)
         self.bridge = self._add("bridge", [binary("bridge-kafka")], {**self.common, "INSTANCE": "bridge-1", "BRIDGE_ADMIN_PORT": 0})
         self.http = self._add("edge-http", [binary("edge-http")], {
@@ -86,8 +91,16 @@ class Stack:
         return [noida_db(), "start", "--only", "kafka", "--host", "127.0.0.1", "--kafka-port", self.kafka_port, "--data-dir", self.folder / "broker/data"]
 
     @property
+    def redis(self) -> Process:
+        return self.own_redis or pytest.skip("needs a redis-server of its own")
+
+    @property
+    def broker(self) -> Process:
+        return self.own_broker or pytest.skip("needs a broker of its own")
+
+    @property
     def processes(self) -> list[Process]:
-        return [p for p in (self.redis, self.broker, self.demo, self.bridge, self.http, *self.ws, self.nginx) if p]
+        return [p for p in (self.own_redis, self.own_broker, self.demo, self.bridge, self.http, *self.ws, self.nginx) if p]
 
     @property
     def own(self) -> list[Process]:
@@ -95,12 +108,15 @@ class Stack:
         return [self.bridge, self.http, *self.ws]
 
     def named(self, name: str) -> Process:
+        servers = {"redis": self.own_redis, "broker": self.own_broker}
+        if name in servers and servers[name] is None:
+            pytest.skip(f"needs a {name} of its own")
         return next(p for p in self.processes if p.name == name)
 
     def start(self) -> "Stack":
         self.socket.parent.mkdir(parents=True, mode=0o750)
-        (self.folder / "broker/data").mkdir()
-        for process in (self.redis, self.broker, self.demo, self.bridge, self.http, *self.ws):
+        (self.folder / "broker/data").mkdir(parents=True, exist_ok=True)
+        for process in self.processes:
             process.start()
             self.wait_started(process)
         self.nginx = self._add("nginx", self._nginx_command())
@@ -112,9 +128,9 @@ class Stack:
 
     def wait_started(self, process: Process, seconds: float = 20) -> None:
         """Until it can be talked to; its ports are kept, so that a restart has the same."""
-        if process is self.redis:
+        if process is self.own_redis:
             wait_until(lambda: self._redis_answers(), seconds, "redis-server")
-        elif process is self.broker:
+        elif process is self.own_broker:
             wait_until(lambda: self.kafka.answers(), seconds, "broker")
         elif process is self.demo:
             process.wait_log("ready", seconds)
@@ -151,7 +167,7 @@ class Stack:
 
     def kill(self, process: Process) -> None:
         """`kill -9`. This broker saves its data about once a second, so it gets the time that a real one would not need."""
-        if process is self.broker:
+        if process is self.own_broker:
             time.sleep(1.5)
         process.kill()
 
@@ -190,7 +206,7 @@ class Stack:
 
     def redis_cli(self, *words: str) -> str:
         return subprocess.run(
-            ["redis-cli", "-p", str(self.redis_port), *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+            ["redis-cli", "-h", self.redis_host, "-p", str(self.redis_port), *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
 
     def _redis_answers(self) -> bool:
         try:
