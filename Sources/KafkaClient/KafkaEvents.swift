@@ -6,13 +6,19 @@ import NIOCore
 enum KafkaEvents {
     static func error(_ event: OpaquePointer, of client: OpaquePointer) -> KafkaError {
         let code = rd_kafka_event_error(event)
-        guard code == RD_KAFKA_RESP_ERR__FATAL else {
-            return KafkaError(code, rd_kafka_event_error_string(event).map { String(cString: $0) })
-        }
+        // The event of a fatal error has the code of its cause.
+        if rd_kafka_event_error_is_fatal(event) != 0, let fatal = fatal(client) { return fatal }
+        return KafkaError(code, rd_kafka_event_error_string(event).map { String(cString: $0) })
+    }
+
+    /// The error after which this client can do nothing any more, when there was one.
+    static func fatal(_ client: OpaquePointer) -> KafkaError? {
         var reason = [CChar](repeating: 0, count: 512)
         let cause = rd_kafka_fatal_error(client, &reason, reason.count)
+        guard cause != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
         return KafkaError(
-            code, "\(String(cString: rd_kafka_err2name(cause))): \(String(nulTerminated: reason))")
+            RD_KAFKA_RESP_ERR__FATAL,
+            "\(String(cString: rd_kafka_err2name(cause))): \(String(nulTerminated: reason))")
     }
 
     static func log(_ error: KafkaError, _ logger: Logger) {

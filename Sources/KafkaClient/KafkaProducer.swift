@@ -41,6 +41,7 @@ public final class KafkaProducer: Sendable {
         handle.start { [handle] client in
             rd_kafka_set_log_queue(client, nil)
             var reachability = KafkaReachability()
+            var isBroken = false
             while !handle.isClosing {
                 var reports: [DeliveryReport] = []
                 var changes: [KafkaState] = []
@@ -50,7 +51,6 @@ public final class KafkaProducer: Sendable {
                     case RD_KAFKA_EVENT_ERROR:
                         let error = KafkaEvents.error(event, of: client)
                         if let change = reachability.failed(error) { changes.append(change) }
-                        if error.isFatal { changes.append(.broken(error)) }
                         KafkaEvents.log(error, logger)
                     case RD_KAFKA_EVENT_LOG: KafkaEvents.forwardLog(event, logger)
                     default: break
@@ -58,6 +58,10 @@ public final class KafkaProducer: Sendable {
                 }
                 if reports.contains(where: \.isDelivered), let change = reachability.succeeded() {
                     changes.append(change)
+                }
+                if !isBroken, let error = KafkaEvents.fatal(client) {
+                    isBroken = true
+                    changes.append(.broken(error))
                 }
                 if let change = reachability.probe(client) { changes.append(change) }
                 if !reports.isEmpty { onReports(reports) }

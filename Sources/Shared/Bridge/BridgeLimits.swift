@@ -14,7 +14,8 @@ public enum BridgeLimits {
     /// A side that has received nothing for this long closes the connection.
     static let closeAfter: TimeAmount = .seconds(15)
     static let firstBackoff: TimeAmount = .milliseconds(50)
-    static let longestBackoff: TimeAmount = .seconds(2)
+    /// Short, since it is a socket of the same host: a bridge that comes back is found at once.
+    static let longestBackoff: TimeAmount = .milliseconds(500)
     /// 24 hours, in milliseconds.
     static let longestTimeout = 86_400_000
     /// A connection that was ready for less than this did not work, and the next attempt waits longer.
