@@ -9,40 +9,6 @@ struct BridgeEdgeMachine<Waiter> {
     /// Connections are numbered by the order in which they were asked for.
     typealias Connection = Int
 
-    enum Action {
-        case connect(Connection)
-        case send(Connection, BridgeMessage)
-        /// Flush, close, and report nothing further from it.
-        case close(Connection)
-        /// Frames of up to this many bytes may be read and written from now on.
-        case limitFrames(Connection, Int)
-        case complete(Waiter, BridgeOutcome)
-    }
-
-    private enum Phase {
-        case stopped
-        case waiting(until: NIODeadline)
-        case connecting(Connection)
-        case handshaking(Connection, until: NIODeadline)
-        case ready(Connection)
-    }
-
-    /// A connection that is open: the one that shakes hands, the ready one, or one that drains.
-    private struct Link {
-        var keepalive: BridgeKeepalive
-        var readySince: NIODeadline?
-        var window = 0
-        var inFlight = 0
-    }
-
-    private struct Pending {
-        let waiter: Waiter
-        let deadline: NIODeadline
-        var connection: Connection?
-        /// The last value that was not final.
-        var kept: ByteBuffer?
-    }
-
     private let hello: BridgeMessage.Hello
     /// A random number from 0 to 1.
     private let jitter: () -> Double
@@ -55,6 +21,10 @@ struct BridgeEdgeMachine<Waiter> {
     /// Requests whose connection broke and that no connection has resumed yet; may name ids that are gone.
     private var unattached: Deque<BridgeRequestID> = []
     private var problem = "not connected yet"
+    /// A bridge has said that it goes, and its successor has neither welcomed this edge nor failed to: requests wait,
+    /// at most as many as the last window.
+    private var isHandingOver = false
+    private var lastWindow = 0
     /// Answers that came when nobody waited for them any more.
     private(set) var lateAnswers = 0
 
@@ -66,7 +36,7 @@ struct BridgeEdgeMachine<Waiter> {
     /// Nil when a bridge has welcomed this edge; else why not.
     var missing: String? {
         if case .ready = phase { return nil }
-        return problem
+        return isHandingOver ? nil : problem
     }
 
     var pendingCount: Int { pending.count }
@@ -88,23 +58,39 @@ struct BridgeEdgeMachine<Waiter> {
         func refuse(_ code: BridgeFailure.Code, _ message: String, retryAfter: Int? = nil) -> [Action] {
             [.complete(waiter, .failure(BridgeFailure(code, message: message, retryAfter: retryAfter)))]
         }
+        let deadline = now + .milliseconds(Int64(request.timeout.wholeMilliseconds))
+        if isHandingOver {
+            guard pending[request.id] == nil else { return refuse(.duplicateID, "id is in use") }
+            guard unattached.count < lastWindow else {
+                return refuse(.windowExceeded, "\(lastWindow) requests are in flight", retryAfter: 1)
+            }
+            pending[request.id] = Pending(
+                request: request, waiter: waiter, deadline: deadline, isUnsent: true)
+            deadlines.insert(request.id, at: deadline)
+            unattached.append(request.id)
+            return []
+        }
         guard case .ready(let connection) = phase, var link = links[connection] else {
             // The reason names paths of this host, so it stays in the log and in the readiness.
-            return refuse(
-                .bridgeUnavailable, "the gateway's connection to Kafka is away; nothing was sent",
-                retryAfter: 1)
+            return [.complete(waiter, .failure(Self.bridgeAway))]
         }
         guard pending[request.id] == nil else { return refuse(.duplicateID, "id is in use") }
         guard link.inFlight < link.window, unattached.isEmpty else {
             return refuse(.windowExceeded, "\(link.window) requests are in flight", retryAfter: 1)
         }
-        let deadline = now + .milliseconds(Int64(request.timeout.wholeMilliseconds))
-        pending[request.id] = Pending(waiter: waiter, deadline: deadline, connection: connection)
+        pending[request.id] = Pending(
+            request: request, waiter: waiter, deadline: deadline, connection: connection)
         deadlines.insert(request.id, at: deadline)
         link.inFlight += 1
         link.keepalive.didSend(now)
         links[connection] = link
         return [.send(connection, .request(request))]
+    }
+
+    private static var bridgeAway: BridgeFailure {
+        BridgeFailure(
+            .bridgeUnavailable, message: "the gateway's connection to Kafka is away; nothing was sent",
+            retryAfter: 1)
     }
 
     /// The caller of a request has gone.
@@ -178,8 +164,10 @@ struct BridgeEdgeMachine<Waiter> {
         links = [:]
         let failure = BridgeFailure(.bridgeLost, message: "the edge stops")
         for entry in pending.values {
+            let failure = entry.isUnsent ? Self.bridgeAway : failure
             actions.append(.complete(entry.waiter, entry.kept.map { .reply($0) } ?? .failure(failure)))
         }
+        isHandingOver = false
         pending = [:]
         deadlines = DeadlineQueue()
         unattached = []
@@ -202,8 +190,7 @@ struct BridgeEdgeMachine<Waiter> {
     mutating func connectFailed(_ connection: Connection, _ reason: String, _ now: NIODeadline) -> [Action] {
         guard case .connecting(connection) = phase else { return [] }
         problem = reason
-        backOff(now)
-        return []
+        return handoverFailed(now) + backOff(now)
     }
 
     /// The connection is gone, or the bridge closed it.
@@ -218,19 +205,25 @@ struct BridgeEdgeMachine<Waiter> {
             // An error frame has said more than the close that follows it.
             problem = reason
             if let since = link.readySince, now - since >= BridgeLimits.provenAfter { failedAttempts = 0 }
-            backOff(now)
-            return []
+            return handoverFailed(now) + backOff(now)
         default:
             return resumeUnattached(now)
         }
     }
 
-    private mutating func backOff(_ now: NIODeadline) {
+    /// Nobody takes the bridge's place at once, so what waits for that is told.
+    private mutating func handoverFailed(_ now: NIODeadline) -> [Action] {
+        isHandingOver = false
+        return pending.filter(\.value.isUnsent).keys.flatMap { finish($0, .failure(Self.bridgeAway), now) }
+    }
+
+    private mutating func backOff(_ now: NIODeadline) -> [Action] {
         let longest = BridgeLimits.longestBackoff.nanoseconds
         let doubled = BridgeLimits.firstBackoff.nanoseconds << Int64(min(failedAttempts, 20))
         let delay = Double(min(doubled, longest)) * (0.5 + 0.5 * jitter())
         failedAttempts += 1
         phase = .waiting(until: now + .nanoseconds(Int64(delay)))
+        return []
     }
 
     /// The bytes that came are not the protocol.
@@ -279,7 +272,22 @@ struct BridgeEdgeMachine<Waiter> {
             lateAnswers += 1
             return []
         }
+        // It crossed the goaway, and nothing was sent: the next bridge gets it.
+        if failure.code == BridgeFailure.Code.draining.rawValue, let connection = entry.connection,
+            isHandingOver || isReady(besides: connection)
+        {
+            links[connection]?.inFlight -= 1
+            pending[id]?.connection = nil
+            pending[id]?.isUnsent = true
+            unattached.append(id)
+            return resumeUnattached(now)
+        }
         return finish(id, entry.kept.map { .reply($0) } ?? .failure(failure), now)
+    }
+
+    private func isReady(besides connection: Connection) -> Bool {
+        if case .ready(let ready) = phase { return ready != connection }
+        return false
     }
 
     private mutating func welcomed(
@@ -290,6 +298,8 @@ struct BridgeEdgeMachine<Waiter> {
                 connection, BridgeProtocolError(.unsupportedVersion, "version \(welcome.version)"), now)
         }
         phase = .ready(connection)
+        isHandingOver = false
+        lastWindow = welcome.window
         links[connection]?.readySince = now
         links[connection]?.window = welcome.window
         return [.limitFrames(connection, welcome.maxFrame)] + resumeUnattached(now)
@@ -306,8 +316,9 @@ struct BridgeEdgeMachine<Waiter> {
             failedAttempts = 0
             actions = connect()
         } else {
-            backOff(now)
+            actions = backOff(now)
         }
+        isHandingOver = true
         let draining = links.keys.sorted()
         if draining.count > BridgeLimits.maxDraining, let oldest = draining.first {
             actions += [.close(oldest)] + closed(oldest, "drained for too long", now)
@@ -319,15 +330,20 @@ struct BridgeEdgeMachine<Waiter> {
     private mutating func resumeUnattached(_ now: NIODeadline) -> [Action] {
         guard case .ready(let connection) = phase, var link = links[connection] else { return [] }
         var resumed: [BridgeMessage.Resume] = []
+        var actions: [Action] = []
         while link.inFlight < link.window, let id = unattached.popFirst() {
             guard let entry = pending[id], entry.connection == nil else { continue }
             pending[id]?.connection = connection
             link.inFlight += 1
+            if entry.isUnsent {
+                pending[id]?.isUnsent = false
+                actions.append(.send(connection, .request(entry.request)))
+                continue
+            }
             let left = (entry.deadline - now).nanoseconds / 1_000_000
             resumed.append(BridgeMessage.Resume(id: id, timeout: max(0, Int(left))))
         }
         links[connection] = link
-        var actions: [Action] = []
         for start in stride(from: 0, to: resumed.count, by: BridgeLimits.resumeChunk) {
             let chunk = resumed[start..<min(start + BridgeLimits.resumeChunk, resumed.count)]
             actions += send(connection, .resume(Array(chunk)), now)
@@ -349,7 +365,9 @@ struct BridgeEdgeMachine<Waiter> {
         var actions: [Action] = []
         while let id = deadlines.popDue(now) {
             guard let entry = pending[id] else { continue }
-            let failure = BridgeFailure(.deadline, message: "no answer within the deadline")
+            let failure =
+                entry.isUnsent
+                ? Self.bridgeAway : BridgeFailure(.deadline, message: "no answer within the deadline")
             let outcome = entry.kept.map { BridgeOutcome.reply($0) } ?? .failure(failure)
             actions += abandon(id, reason: .deadline, outcome: outcome, now)
         }

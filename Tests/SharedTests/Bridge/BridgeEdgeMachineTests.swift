@@ -192,6 +192,57 @@ private func json(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
         #expect(edge.outcomes == ["a": .reply(json("1"))])
     }
 
+    @Test func duringAHandoverRequestsWaitForTheNextBridge() {
+        var edge = Edge.ready(window: 2)
+        edge.pass(.seconds(2))
+        let crossing = edge.submit("crossing")
+        edge.receive(.goaway(reason: "restart"), on: 1)
+        #expect(edge.machine.missing == nil)
+        let held = edge.submit("held")
+        let draining = BridgeFailure(.draining, message: "the bridge is shutting down", retryAfter: 1)
+        edge.receive(.failure(id: crossing, draining), on: 1)
+        edge.submit("too many")
+        #expect(edge.failure("too many")?.code == "window_exceeded")
+        #expect(edge.outcomes.count == 1)
+        edge.sent = []
+        edge.connect(2, window: 2)
+        let requested = edge.sent.compactMap { message in
+            if case .request(let request) = message { return request.id }
+            return nil
+        }
+        #expect(requested == [held, crossing])
+        edge.receive(.reply(id: held, final: true, .body(json("1"))), on: 2)
+        edge.receive(.reply(id: crossing, final: true, .body(json("2"))), on: 2)
+        #expect(edge.outcomes["held"] == .reply(json("1")))
+        #expect(edge.outcomes["crossing"] == .reply(json("2")))
+        #expect(edge.machine.pendingCount == 0)
+    }
+
+    @Test func aHandoverThatFailsTellsThatNothingWasSent() {
+        var edge = Edge.ready()
+        edge.pass(.seconds(2))
+        edge.receive(.goaway(reason: "shutting down"), on: 1)
+        edge.submit("held")
+        edge.submit("impatient", timeout: .milliseconds(100))
+        edge.pass(.milliseconds(100))
+        #expect(edge.failure("impatient")?.code == "bridge_unavailable")
+        edge.perform(edge.machine.connectFailed(2, "refused", edge.now))
+        #expect(edge.failure("held")?.code == "bridge_unavailable")
+        #expect(edge.machine.missing == "refused")
+        edge.submit("later")
+        #expect(edge.failure("later")?.code == "bridge_unavailable")
+        #expect(edge.machine.pendingCount == 0)
+    }
+
+    @Test func anEdgeThatStopsDuringAHandoverTellsThatNothingWasSent() {
+        var edge = Edge.ready()
+        edge.pass(.seconds(2))
+        edge.receive(.goaway(reason: "restart"), on: 1)
+        edge.submit("held")
+        edge.perform(edge.machine.stop(edge.now))
+        #expect(edge.failure("held")?.code == "bridge_unavailable")
+    }
+
     @Test func whoGivesUpIsTakenOutAndTheBridgeTold() {
         var edge = Edge.ready()
         let id = edge.submit("a")

@@ -1,0 +1,40 @@
+import NIOCore
+
+extension BridgeEdgeMachine {
+    enum Action {
+        case connect(Connection)
+        case send(Connection, BridgeMessage)
+        /// Flush, close, and report nothing further from it.
+        case close(Connection)
+        /// Frames of up to this many bytes may be read and written from now on.
+        case limitFrames(Connection, Int)
+        case complete(Waiter, BridgeOutcome)
+    }
+
+    enum Phase {
+        case stopped
+        case waiting(until: NIODeadline)
+        case connecting(Connection)
+        case handshaking(Connection, until: NIODeadline)
+        case ready(Connection)
+    }
+
+    /// A connection that is open: the one that shakes hands, the ready one, or one that drains.
+    struct Link {
+        var keepalive: BridgeKeepalive
+        var readySince: NIODeadline?
+        var window = 0
+        var inFlight = 0
+    }
+
+    struct Pending {
+        let request: BridgeRequest
+        let waiter: Waiter
+        let deadline: NIODeadline
+        var connection: Connection?
+        /// No bridge has taken it: it waits for the next one.
+        var isUnsent = false
+        /// The last value that was not final.
+        var kept: ByteBuffer?
+    }
+}
