@@ -22,11 +22,12 @@ public final class KafkaConsumer: Sendable {
         var properties = [
             "enable.auto.commit": "false", "enable.auto.offset.store": "false",
             "allow.auto.create.topics": "false", "fetch.wait.max.ms": String(max(1, fetchMilliseconds)),
-            "fetch.error.backoff.ms": "100", "queued.max.messages.kbytes": "16384",
+            "heartbeat.interval.ms": "1000", "fetch.error.backoff.ms": "100",
+            "queued.max.messages.kbytes": "16384",
             "session.timeout.ms": String(sessionTimeout.components.seconds * 1000),
             "partition.assignment.strategy": "range,roundrobin",
             "topic.metadata.refresh.interval.ms": "10000",
-            "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "1000",
+            "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500",
         ]
         switch mode {
         case .assigned(_, let groupName):

@@ -29,7 +29,7 @@ public final class KafkaProducer: Sendable {
                 // kafkajs 2 places keys by murmur2, librdkafka's own default does not.
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": "100000", "queue.buffering.max.kbytes": "262144",
-                "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "1000",
+                "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500",
             ], events: RD_KAFKA_EVENT_DR)
         handle = try KafkaHandle(RD_KAFKA_PRODUCER, conf)
         guard let queue = handle.use({ rd_kafka_queue_get_main($0) }).flatMap({ $0 }) else {

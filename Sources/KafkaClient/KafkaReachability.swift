@@ -4,7 +4,7 @@ import NIOCore
 /// Follows whether a client reaches a broker, and says so once per change. Used on the client's own thread only.
 ///
 /// librdkafka reports that all brokers are down but not that one is back, so while it is down a broker is asked for
-/// metadata every quarter of a second.
+/// metadata about 10 times a second.
 struct KafkaReachability {
     private var isUp = false
     private var lastReason: String?
@@ -25,12 +25,12 @@ struct KafkaReachability {
         return .up
     }
 
-    /// Asks a broker when it is time to; blocks for at most 200 ms, while there is nothing else to do.
+    /// Asks a broker when it is time to; blocks for at most 50 ms, while there is nothing else to do.
     mutating func probe(_ client: OpaquePointer, now: NIODeadline = .now()) -> KafkaState? {
         guard !isUp, now >= nextProbe else { return nil }
-        nextProbe = now + .milliseconds(250)
+        nextProbe = now + .milliseconds(100)
         var metadata: UnsafePointer<rd_kafka_metadata>?
-        let result = rd_kafka_metadata(client, 0, nil, &metadata, 200)
+        let result = rd_kafka_metadata(client, 0, nil, &metadata, 50)
         guard result == RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
         rd_kafka_metadata_destroy(metadata)
         return succeeded()

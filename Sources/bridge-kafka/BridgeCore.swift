@@ -22,15 +22,19 @@ final class BridgeCore: BridgeServerDelegate {
     private var table: Table
     private var directory = TopicDirectory<Parked>()
     private var producer: KafkaProducer?
+    /// Which producer that is; what earlier ones say of the broker counts no more.
+    private var generation = 0
     private var server: BridgeServer?
     private var replyHeaders: [KafkaHeader]?
     private var isBrokerUp = false
     private var wakeUp: (at: NIODeadline, task: Scheduled<Void>)?
     private let onReplaced: @Sendable () -> Void
+    private let onProducerLost: @Sendable () -> Void
 
     init(
         _ settings: BridgeKafkaSettings, eventLoop: any EventLoop, jobs: JobRunner,
-        readiness: BridgeReadiness, logger: Logger, onReplaced: @escaping @Sendable () -> Void
+        readiness: BridgeReadiness, logger: Logger, onReplaced: @escaping @Sendable () -> Void,
+        onProducerLost: @escaping @Sendable () -> Void
     ) {
         self.eventLoop = eventLoop
         self.settings = settings
@@ -38,6 +42,7 @@ final class BridgeCore: BridgeServerDelegate {
         self.readiness = readiness
         self.logger = logger
         self.onReplaced = onReplaced
+        self.onProducerLost = onProducerLost
         table = Table(
             limits: .init(longestTimeout: TimeAmount(settings.longestTimeout)))
     }
@@ -49,7 +54,10 @@ final class BridgeCore: BridgeServerDelegate {
     // MARK: - Life
 
     /// What requests go through from now on.
-    func attach(_ producer: KafkaProducer) { self.producer = producer }
+    func attach(_ producer: KafkaProducer, generation: Int) {
+        self.producer = producer
+        self.generation = generation
+    }
 
     func start(instance: String) -> EventLoopFuture<Void> {
         let server = BridgeServer(
@@ -201,19 +209,24 @@ final class BridgeCore: BridgeServerDelegate {
         }
     }
 
-    func brokerChanged(_ state: KafkaState) {
+    func brokerChanged(_ state: KafkaState, of generation: Int) {
+        guard generation == self.generation else { return }
         switch state {
         case .up:
             isBrokerUp = true
             readiness.set(.broker, nil)
             logger.info("kafka is reached")
         case .down(let reason):
+            // A broker that comes back without all it had acknowledged breaks an idempotent producer at its next
+            // record, so that record goes through a new one.
+            if isBrokerUp { onProducerLost() }
             isBrokerUp = false
             // Topics may have changed by the time it is back.
             directory.forgetAll()
             readiness.set(.broker, "kafka: \(reason)")
             logger.warning("kafka is not reached", metadata: ["reason": "\(reason)"])
         case .broken(let error):
+            onProducerLost()
             logger.error("the producer is broken and is made anew", metadata: ["error": "\(error)"])
         }
     }

@@ -16,10 +16,12 @@ final class BridgeService: Service {
     private let readiness: BridgeReadiness
     private let core: NIOLoopBoundBox<BridgeCore>
     private let status: NIOLoopBoundBox<StatusPath>
-    private let makeProducer: @Sendable () throws(KafkaError) -> KafkaProducer
+    /// Makes the producer of a generation.
+    private let makeProducer: @Sendable (Int) throws(KafkaError) -> KafkaProducer
     private let producers: Mutex<KafkaProducer>
     /// Brings one element for each producer that is of no use any more.
-    private let broken: AsyncStream<Void>
+    private let lost: AsyncStream<Void>
+    private let losses: AsyncStream<Void>.Continuation
     private let consumers = Mutex<(reply: KafkaConsumer?, status: KafkaConsumer?)>((nil, nil))
     /// Why it could not listen.
     private let failure = Mutex<(any Error)?>(nil)
@@ -32,18 +34,19 @@ final class BridgeService: Service {
     ) throws {
         let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
         let (stops, stop) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingOldest(1))
+        let (lost, losses) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingOldest(1))
         let jobs = JobRunner()
         let readiness = BridgeReadiness()
         let core: NIOLoopBoundBox<BridgeCore> = .makeBoxSendingValue(
             BridgeCore(
                 settings, eventLoop: eventLoop, jobs: jobs, readiness: readiness, logger: logger,
-                onReplaced: { stop.yield("another bridge took over") }),
+                onReplaced: { stop.yield("another bridge took over") }, onProducerLost: { losses.yield() }),
             eventLoop: eventLoop)
         let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
             StatusPath(settings, store: store, eventLoop: eventLoop, jobs: jobs, logger: logger),
             eventLoop: eventLoop)
-        let (broken, breaks) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingOldest(1))
-        let makeProducer: @Sendable () throws(KafkaError) -> KafkaProducer = { () throws(KafkaError) in
+        let makeProducer: @Sendable (Int) throws(KafkaError) -> KafkaProducer = {
+            (generation) throws(KafkaError) in
             var configuration = Self.kafka(settings, common)
             configuration.properties["message.max.bytes"] = String(settings.messageLimit)
             return try KafkaProducer(
@@ -55,13 +58,13 @@ final class BridgeService: Service {
                     }
                 },
                 onState: { state in
-                    if case .broken = state { breaks.yield() }
-                    eventLoop.execute { core.value.brokerChanged(state) }
+                    eventLoop.execute { core.value.brokerChanged(state, of: generation) }
                 })
         }
-        producers = Mutex(try makeProducer())
+        producers = Mutex(try makeProducer(0))
         self.makeProducer = makeProducer
-        self.broken = broken
+        self.lost = lost
+        self.losses = losses
         self.settings = settings
         self.common = common
         self.logger = logger
@@ -79,10 +82,12 @@ final class BridgeService: Service {
     private var producer: KafkaProducer { producers.withLock { $0 } }
 
     func run() async throws {
-        try await attach(producer)
+        try await attach(producer, generation: 0)
         await withDiscardingTaskGroup { group in
             group.addTask { await self.jobs.run() }
+            group.addTask { await self.renewProducers() }
             await self.serve()
+            self.losses.finish()
             self.jobs.stop()
         }
         if let failure = failure.withLock({ $0 }) { throw failure }
@@ -93,10 +98,6 @@ final class BridgeService: Service {
         let reason = await withTaskGroup(of: String?.self) { group in
             group.addTask {
                 await self.connect()
-                return nil
-            }
-            group.addTask {
-                await self.renewProducers()
                 return nil
             }
             group.addTask { await self.listen() }
@@ -145,26 +146,37 @@ final class BridgeService: Service {
         KafkaConfiguration(brokers: settings.broker, clientID: "\(common.app)-\(common.instance)")
     }
 
-    private func attach(_ producer: KafkaProducer) async throws {
+    private func attach(_ producer: KafkaProducer, generation: Int) async throws {
         let (core, status) = (core, status)
         try await eventLoop.submit {
-            core.value.attach(producer)
+            core.value.attach(producer, generation: generation)
             status.value.attach(producer)
         }.get()
     }
 
-    /// Puts a new producer in the place of each that breaks. What the old one still has gets its reports first.
+    /// Puts a new producer in the place of each that is lost. What the old one still has gets its reports first.
     private func renewProducers() async {
-        for await _ in broken {
-            await retry("producer", part: .broker) {
-                let new = try self.makeProducer()
-                try await self.attach(new)
-                let old = self.producers.withLock { producer in
-                    defer { producer = new }
-                    return producer
+        await withDiscardingTaskGroup { group in
+            var generation = 0
+            for await _ in lost {
+                generation += 1
+                do {
+                    let new = try makeProducer(generation)
+                    try await attach(new, generation: generation)
+                    let old = producers.withLock { producer in
+                        defer { producer = new }
+                        return producer
+                    }
+                    let timeout = settings.sendTimeout
+                    group.addTask {
+                        _ = await old.flush(timeout: timeout)
+                        await old.close()
+                    }
+                } catch {
+                    logger.error("no new producer", metadata: ["error": "\(error)"])
+                    try? await Task.sleep(for: .milliseconds(500))
+                    losses.yield()
                 }
-                _ = await old.flush(timeout: self.settings.sendTimeout)
-                await old.close()
             }
         }
     }
@@ -289,6 +301,8 @@ final class BridgeService: Service {
             core.value.drain(reason)
             status.value.stop()
         }.get()
+        // A request that crosses the goaway is still read, and told that nothing was sent.
+        try? await Task.sleep(for: .milliseconds(100))
         while ContinuousClock.now < deadline {
             let isBusy = try? await eventLoop.submit {
                 core.value.isAnyoneWaiting || !status.value.isIdle

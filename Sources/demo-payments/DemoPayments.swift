@@ -59,6 +59,8 @@ private struct DemoService: Service {
                 logger.error("record lost", metadata: ["error": "\(error)"])
             }
         }
+        // A broker that has lost its groups tells so at the next heartbeat.
+        configuration.properties["heartbeat.interval.ms"] = "250"
         let own = OwnConsumer()
         let consumer = try KafkaConsumer(
             configuration,
