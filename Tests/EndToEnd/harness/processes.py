@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,10 +15,17 @@ class ProcessFailure(AssertionError):
 
 
 def free_port() -> int:
-    """A port that is free now; for servers that cannot pick one themselves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is free now; for servers that cannot pick one themselves.
+
+    Below the ports that Linux gives to outgoing connections, so that none of those takes it while its server is down.
+    """
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randint(15_000, 32_000)))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
 
 
 def wait_until(check, seconds: float, what: str, pause: float = 0.02):
