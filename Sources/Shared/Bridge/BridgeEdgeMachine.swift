@@ -190,7 +190,8 @@ struct BridgeEdgeMachine<Waiter> {
     mutating func connectFailed(_ connection: Connection, _ reason: String, _ now: NIODeadline) -> [Action] {
         guard case .connecting(connection) = phase else { return [] }
         problem = reason
-        return handoverFailed(now) + backOff(now)
+        backOff(now)
+        return handoverFailed(now)
     }
 
     /// The connection is gone, or the bridge closed it.
@@ -205,7 +206,8 @@ struct BridgeEdgeMachine<Waiter> {
             // An error frame has said more than the close that follows it.
             problem = reason
             if let since = link.readySince, now - since >= BridgeLimits.provenAfter { failedAttempts = 0 }
-            return handoverFailed(now) + backOff(now)
+            backOff(now)
+            return handoverFailed(now)
         default:
             return resumeUnattached(now)
         }
@@ -217,13 +219,12 @@ struct BridgeEdgeMachine<Waiter> {
         return pending.filter(\.value.isUnsent).keys.flatMap { finish($0, .failure(Self.bridgeAway), now) }
     }
 
-    private mutating func backOff(_ now: NIODeadline) -> [Action] {
+    private mutating func backOff(_ now: NIODeadline) {
         let longest = BridgeLimits.longestBackoff.nanoseconds
         let doubled = BridgeLimits.firstBackoff.nanoseconds << Int64(min(failedAttempts, 20))
         let delay = Double(min(doubled, longest)) * (0.5 + 0.5 * jitter())
         failedAttempts += 1
         phase = .waiting(until: now + .nanoseconds(Int64(delay)))
-        return []
     }
 
     /// The bytes that came are not the protocol.
@@ -316,7 +317,7 @@ struct BridgeEdgeMachine<Waiter> {
             failedAttempts = 0
             actions = connect()
         } else {
-            actions = backOff(now)
+            backOff(now)
         }
         isHandingOver = true
         let draining = links.keys.sorted()
