@@ -254,12 +254,12 @@ final class BridgeService: Service {
     }
 
     /// Where replies may be that nobody has read: what came within the longest timeout, else only what comes now.
+    ///
+    /// The end is asked for first: a reply that comes between the two questions is then read and not passed over.
     private func replyOffset(_ partition: TopicPartition) async throws -> Int64 {
+        let end = try await producer.admin.watermarks(of: partition).high
         let earliest = WallClock.millisecondsSince1970() - settings.longestTimeout.milliseconds
-        if let offset = try await producer.admin.offsets(forTime: earliest, of: [partition])[partition] {
-            return offset
-        }
-        return try await producer.admin.watermarks(of: partition).high
+        return try await producer.admin.offsets(forTime: earliest, of: [partition])[partition] ?? end
     }
 
     private func consumeStatus(_ failed: @escaping @Sendable (KafkaError) -> Void) async throws {

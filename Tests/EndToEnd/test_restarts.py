@@ -19,6 +19,14 @@ def others_run(stack: Stack, *names: str) -> None:
         assert process.running or process.name in names, f"{process.name} ended when {names} were killed"
 
 
+def restart(stack: Stack, name: str) -> None:
+    """Starts a process. How long the broker and Redis take until they answer is not the gateway's doing, so that is waited for."""
+    process = stack.named(name)
+    process.start()
+    if name in ("broker", "redis"):
+        stack.wait_started(process)
+
+
 def works(stack: Stack) -> bool:
     """A request is answered, and its user is told by either replica."""
     try:
@@ -46,7 +54,7 @@ def test_killed_alone(stack, name):
     others_run(stack, name)
     if name.startswith("edge-ws"):
         assert works(stack), "REST needs no edge-ws"
-    process.start()
+    restart(stack, name)
     start = time.monotonic()
     wait_until(lambda: works(stack), 10, "a request that works", 0.05)
     first = time.monotonic() - start
@@ -77,47 +85,72 @@ def test_killed_one_after_another(stack):
     for name in ["bridge", "redis", "edge-ws-2", "edge-http", "demo", "bridge", "edge-ws-1", "broker", "bridge"]:
         stack.kill(stack.named(name))
         others_run(stack, name)
-        stack.named(name).start()
+        restart(stack, name)
         start = time.monotonic()
         wait_until(lambda: works(stack), 10, f"a request that works after {name}", 0.05)
         assert time.monotonic() - start < 2, name
     stack.wait_all_ready()
 
 
+CREATE = "vy-finance-payments.payment-intents.create"
+REPLIES = "vy-gateway.reply"
+
+
+def has_record(stack: Stack, topic: str, user: str) -> bool:
+    return any(f'"userId":"{user}"' in (record["payload"] or "").replace(" ", "") for record in stack.kafka.records(topic, last=50))
+
+
+class Caller:
+    """A request in the background. It is in Kafka, and its reply is not, when `with` begins."""
+
+    def __init__(self, stack: Stack, path: str, user: str, delay: int):
+        self.stack, self.user = stack, user
+        self.answers: list = []
+        body = intent(user, demo={"delayMs": delay})
+        self.thread = threading.Thread(target=lambda: self.answers.append(stack.post(path, body, timeout=25)))
+
+    def __enter__(self):
+        self.thread.start()
+        wait_until(lambda: has_record(self.stack, CREATE, self.user), 10, "the request in Kafka")
+        assert not self.answers and not has_record(self.stack, REPLIES, self.user)
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join(25)
+
+    def answer(self):
+        self.thread.join(25)
+        assert self.answers, "no answer"
+        return self.answers[0]
+
+
 def test_a_reply_in_flight_survives_a_bridge_restart(stack):
-    answers = []
-    caller = threading.Thread(target=lambda: answers.append(stack.post("/e2e/patient", intent("resumed", demo={"delayMs": 2500}), timeout=25)))
-    caller.start()
-    time.sleep(0.7)
-    stack.bridge.kill()
-    time.sleep(0.3)
-    stack.bridge.start()
-    caller.join(25)
-    assert answers and answers[0].status == 200, answers
-    assert answers[0].json()["userId"] == "resumed"
+    with Caller(stack, "/e2e/patient", "resumed", 4000) as caller:
+        stack.bridge.kill()
+        time.sleep(0.3)
+        stack.bridge.start()
+        stack.bridge.wait_log("listening")
+        assert not has_record(stack, REPLIES, "resumed"), "the reply came before the bridge was back"
+        answer = caller.answer()
+    assert answer.status == 200, answer
+    assert answer.json()["userId"] == "resumed"
 
 
 def test_a_reply_that_came_while_the_bridge_was_down_is_found(stack):
-    answers = []
-    caller = threading.Thread(target=lambda: answers.append(stack.post("/e2e/patient", intent("found", demo={"delayMs": 600}), timeout=25)))
-    caller.start()
-    time.sleep(0.3)
-    stack.bridge.kill()
-    time.sleep(1.5)
-    stack.bridge.start()
-    caller.join(25)
-    assert answers and answers[0].status == 200, answers
-    assert answers[0].json()["userId"] == "found"
+    with Caller(stack, "/e2e/patient", "found", 2500) as caller:
+        stack.bridge.kill()
+        wait_until(lambda: has_record(stack, REPLIES, "found"), 10, "the reply in Kafka")
+        stack.bridge.start()
+        answer = caller.answer()
+    assert answer.status == 200, answer
+    assert answer.json()["userId"] == "found"
 
 
 def test_a_bridge_that_stays_away_is_504_unknown_for_what_was_sent(stack):
-    answers = []
-    caller = threading.Thread(target=lambda: answers.append(stack.post("/e2e/silent", intent(demo={"delayMs": 600}))))
-    caller.start()
-    time.sleep(0.3)
-    stack.bridge.kill()
-    caller.join(10)
-    assert_problem(answers[0], 504, "unknown")
+    with Caller(stack, "/e2e/brief", "unknown", 2500) as caller:
+        stack.bridge.kill()
+        answer = caller.answer()
+    assert_problem(answer, 504, "unknown")
 
 
 def test_a_client_moves_to_the_other_replica(stack):

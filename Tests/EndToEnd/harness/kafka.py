@@ -25,11 +25,12 @@ class Kafka:
         metadata = json.loads(self._kcat("-L", "-J"))
         return {topic["topic"]: len(topic["partitions"]) for topic in metadata["topics"]}
 
-    def records(self, topic: str) -> list[dict]:
-        """Every record of a topic: key, payload (text), headers (dict), partition, offset."""
+    def records(self, topic: str, last: int | None = None) -> list[dict]:
+        """Every record of a topic, or the last ones of each partition: key, payload (text), headers (dict), partition, offset."""
         if topic not in self.topics():
             return []
-        lines = self._kcat("-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J").splitlines()
+        start = "beginning" if last is None else str(-last)
+        lines = self._kcat("-C", "-t", topic, "-o", start, "-e", "-q", "-J").splitlines()
         records = [json.loads(line.decode(errors="replace")) for line in lines]
         for record in records:
             pairs = record.get("headers") or []

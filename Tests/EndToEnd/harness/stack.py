@@ -24,6 +24,7 @@ routes:
   - {path: /missing, method: POST, topic: e2e.missing}
   - {path: /appears, method: POST, topic: e2e.appears, timeout: 800}
   - {path: /silent, method: POST, topic: vy-finance-payments.payment-intents.create, timeout: 800}
+  - {path: /brief, method: POST, topic: vy-finance-payments.payment-intents.create, timeout: 4000}
   - {path: /patient, method: POST, topic: vy-finance-payments.payment-intents.create, timeout: 20000}
 """
 ORIGIN = "https://shop.example"
