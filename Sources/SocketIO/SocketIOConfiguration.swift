@@ -36,8 +36,22 @@ public struct ConnectRequest: Sendable {
     public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
 }
 
+/// What a client finds when it comes into a namespace.
+public struct Admission: Sendable {
+    /// The rooms it is in from the moment it is connected: whatever is emitted to them later reaches it.
+    public var rooms: [String] = []
+    /// The secret by which the client may recover this connection later, told to it as `pid`; nil: it may not.
+    public var privateID: String?
+    /// The Socket.IO id of the connection that this one goes on with; nil for a new one.
+    public var recoveredID: String?
+    /// Sent right after the client was told that it is connected.
+    public var missed: [EncodedEvent] = []
+
+    public init() {}
+}
+
 public enum ConnectDecision: Sendable {
-    case accept
+    case accept(Admission)
     /// The client gets a CONNECT_ERROR with this message, and `data` (raw JSON) where there is some.
     case refuse(message: String, data: ByteBuffer?)
 }

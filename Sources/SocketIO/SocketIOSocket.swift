@@ -2,18 +2,18 @@ public import NIOCore
 
 /// One client in one namespace. Its methods are for its event loop only.
 public final class SocketIOSocket: Sendable {
-    /// The Socket.IO id, which is not the secret id of the session under it.
-    public let id: String
     public let namespace: String
     public let eventLoop: any EventLoop
     private let state: NIOLoopBound<State>
 
     private final class State {
+        var id: String
         weak var session: EngineSession?
         let rooms: RoomShard
         var joined: Set<String> = []
 
-        init(session: EngineSession, rooms: RoomShard) {
+        init(id: String, session: EngineSession, rooms: RoomShard) {
+            self.id = id
             self.session = session
             self.rooms = rooms
         }
@@ -22,10 +22,16 @@ public final class SocketIOSocket: Sendable {
     init(
         id: String, namespace: String, eventLoop: any EventLoop, session: EngineSession, rooms: RoomShard
     ) {
-        self.id = id
         self.namespace = namespace
         self.eventLoop = eventLoop
-        state = NIOLoopBound(State(session: session, rooms: rooms), eventLoop: eventLoop)
+        state = NIOLoopBound(State(id: id, session: session, rooms: rooms), eventLoop: eventLoop)
+    }
+
+    /// The Socket.IO id, which is not the secret id of the session under it. Final when the socket is connected: one
+    /// that recovers a connection goes on with that one's id.
+    public internal(set) var id: String {
+        get { state.value.id }
+        set { state.value.id = newValue }
     }
 
     public func join(_ room: String) {
@@ -60,15 +66,17 @@ final class RoomShard {
         let room: String
     }
 
-    private var rooms: [Key: [String: SocketIOSocket]] = [:]
+    /// By object and not by id: a connection that was recovered may for a while have the id of one that is still open.
+    private var rooms: [Key: [ObjectIdentifier: SocketIOSocket]] = [:]
 
     func join(_ socket: SocketIOSocket, _ room: String) {
-        rooms[Key(namespace: socket.namespace, room: room), default: [:]][socket.id] = socket
+        rooms[Key(namespace: socket.namespace, room: room), default: [:]][
+            ObjectIdentifier(socket)] = socket
     }
 
     func leave(_ socket: SocketIOSocket, _ room: String) {
         let key = Key(namespace: socket.namespace, room: room)
-        rooms[key]?[socket.id] = nil
+        rooms[key]?[ObjectIdentifier(socket)] = nil
         if rooms[key]?.isEmpty == true { rooms[key] = nil }
     }
 

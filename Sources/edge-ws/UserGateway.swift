@@ -28,13 +28,13 @@ final class UserGateway: SocketIODelegate {
     ) -> EventLoopFuture<ConnectDecision> {
         // An empty one is a page's that does not know its user yet.
         guard let userID = request.query("userId"), !userID.isEmpty else {
-            return socket.eventLoop.makeSucceededFuture(.accept)
+            return socket.eventLoop.makeSucceededFuture(.accept(Admission()))
         }
         guard UserID.isValid(userID) else {
             return socket.eventLoop.makeSucceededFuture(
                 .refuse(message: Self.tooLong, data: nil))
         }
-        return register(userID, socket).map { .accept }
+        return register(userID, socket).map { .accept(Admission()) }
     }
 
     func connected(_ socket: SocketIOSocket) {

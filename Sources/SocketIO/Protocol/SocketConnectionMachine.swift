@@ -102,7 +102,8 @@ struct SocketConnectionMachine {
 
     /// The application's answer to `connect`; nil accepts.
     mutating func decided(
-        _ namespace: String, refusal: (message: String, data: ByteBuffer?)?, socketID: String
+        _ namespace: String, refusal: (message: String, data: ByteBuffer?)?, socketID: String,
+        privateID: String? = nil
     ) -> [Action] {
         guard !isClosed, namespaces[namespace] == .deciding else { return [] }
         if let refusal {
@@ -115,7 +116,7 @@ struct SocketConnectionMachine {
         namespaces[namespace] = .joined
         hasJoinedOnce = true
         return [
-            .send(SocketPacketWriter.connected(namespace, socketID: socketID)),
+            .send(SocketPacketWriter.connected(namespace, socketID: socketID, privateID: privateID)),
             .connected(namespace: namespace),
         ]
     }

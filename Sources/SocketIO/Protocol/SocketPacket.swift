@@ -119,10 +119,14 @@ extension ByteBuffer {
 
 /// Writes Socket.IO packets as the text of an Engine.IO message.
 enum SocketPacketWriter {
-    static func connected(_ namespace: String, socketID: String) -> ByteBuffer {
+    static func connected(_ namespace: String, socketID: String, privateID: String? = nil) -> ByteBuffer {
         var buffer = head("0", namespace)
         buffer.writeStaticString("{\"sid\":")
         buffer.writeJSONString(socketID)
+        if let privateID {
+            buffer.writeStaticString(",\"pid\":")
+            buffer.writeJSONString(privateID)
+        }
         buffer.writeStaticString("}")
         return buffer
     }

@@ -199,14 +199,23 @@ final class EngineSession {
 
     private func decided(_ socket: SocketIOSocket, _ result: Result<ConnectDecision, any Error>) {
         // The client may have left meanwhile.
-        guard sockets[socket.namespace]?.id == socket.id else { return }
+        guard sockets[socket.namespace] === socket else { return }
         switch result {
-        case .success(.accept):
-            perform(connection.decided(socket.namespace, refusal: nil, socketID: socket.id))
+        case .success(.accept(let admission)): admit(socket, admission)
         case .success(.refuse(let message, let data)):
             refuse(socket, message, data)
         case .failure: refuse(socket, "Internal server error", nil)
         }
+    }
+
+    /// In one turn of the loop, so that what is emitted to the rooms later comes after what was missed.
+    private func admit(_ socket: SocketIOSocket, _ admission: Admission) {
+        if let recovered = admission.recoveredID { socket.id = recovered }
+        for room in admission.rooms { socket.join(room) }
+        perform(
+            connection.decided(
+                socket.namespace, refusal: nil, socketID: socket.id, privateID: admission.privateID))
+        for event in admission.missed { socket.emit(event) }
     }
 
     private func refuse(_ socket: SocketIOSocket, _ message: String, _ data: ByteBuffer?) {
