@@ -31,11 +31,13 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // C libraries, each imported by exactly one Swift target.
@@ -81,21 +83,35 @@ let package = Package(
             name: "Admin",
             dependencies: ["Shared", nioCore, logging, lifecycle, hummingbird],
             swiftSettings: strict),
+        // Who a client is; both edges ask it, each with the token as its own protocol brings it.
+        .target(
+            name: "Authentication",
+            dependencies: [
+                "Shared", "RawJSON", nioCore, .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            swiftSettings: strict),
+        // The services' operations and what a client is told of them, over HTTP and over a socket alike.
+        .target(
+            name: "Operations",
+            dependencies: [
+                "Shared", "RawJSON", nioCore, .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
 
         // The processes.
         .executableTarget(
             name: "edge-http",
             dependencies: [
-                "Shared", "Admin", "RawJSON", nioCore, nioPosix, logging, argumentParser,
+                "Shared", "Admin", "Operations", "RawJSON", nioCore, nioPosix, logging, argumentParser,
                 lifecycle, hummingbird,
-                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "edge-ws",
             dependencies: [
-                "Shared", "Admin", "SocketIO", "RedisClient", "RawJSON", nioCore, nioPosix,
-                logging, argumentParser, lifecycle,
+                "Shared", "Admin", "Authentication", "Operations", "SocketIO", "RedisClient", "RawJSON",
+                nioCore, nioPosix, logging, argumentParser, lifecycle,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -119,6 +135,14 @@ let package = Package(
             name: "SharedTests",
             dependencies: ["Shared", "RawJSON", nioCore, nioPosix, nioEmbedded, logging],
             swiftSettings: strict),
+        .testTarget(
+            name: "AuthenticationTests",
+            dependencies: [
+                "Authentication", "RawJSON", "Shared", nioCore, .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OperationsTests", dependencies: ["Operations", "Shared", nioCore], swiftSettings: strict),
         .testTarget(
             name: "SocketIOTests",
             dependencies: [
@@ -148,7 +172,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EdgeHTTPTests",
-            dependencies: ["edge-http", "Shared", nioCore, nioEmbedded, logging, hummingbird],
+            dependencies: ["edge-http", "Operations", "Shared", nioCore, nioEmbedded, logging, hummingbird],
             swiftSettings: strict),
         .testTarget(
             name: "RawJSONTests", dependencies: ["RawJSON", nioCore], swiftSettings: strict),

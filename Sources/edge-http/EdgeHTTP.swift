@@ -3,6 +3,7 @@ import ArgumentParser
 import Hummingbird
 import Logging
 import NIOCore
+import Operations
 import ServiceLifecycle
 import Shared
 
@@ -26,9 +27,10 @@ struct EdgeHTTP: AsyncParsableCommand {
                 logger: logger
             ) { Readiness(missing: [bridge.missing.map { "bridge: \($0)" }].compactMap { $0 }) }
             let responder = GatewayResponder(
-                routes: RouteTable(settings.services), cors: settings.cors,
+                routes: RouteTable(settings.operations.services), cors: settings.cors,
                 limits: .init(
-                    body: settings.bodyLimit, depth: settings.depthLimit, inFlight: settings.maxInFlight),
+                    body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
+                    inFlight: settings.maxInFlight),
                 page: Self.page(settings, common, logger), logger: logger,
                 send: { await bridge.request($0) })
             // Stopped in the reverse order: the bridge stays until the last request is answered.

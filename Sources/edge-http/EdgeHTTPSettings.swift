@@ -1,4 +1,4 @@
-import NIOCore
+import Operations
 import Shared
 
 /// The settings of `edge-http`.
@@ -10,10 +10,7 @@ struct EdgeHTTPSettings: ProcessSettings {
     let adminHost: String
     let adminPort: Int
     let bridgeSocket: String
-    let services: [ServiceDefinition]
-    let replyTimeout: Duration
-    let bodyLimit: Int
-    let depthLimit: Int
+    let operations: OperationSettings
     let maxConnections: Int
     let maxInFlight: Int
     let idleTimeout: Duration
@@ -29,20 +26,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             "HTTP_ADMIN_PORT", default: 4141,
             help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`).")
         bridgeSocket = BridgeSocketSetting.read(&reader)
-        let replyTimeout = reader.milliseconds(
-            "KAFKA_REPLY_TIMEOUT", default: 10_000, in: 1...3_600_000,
-            help: "Deadline (ms) of a request whose route names none: then the answer is 504.")
-        let longest = ReplyTimeoutSetting.readLongest(&reader)
-        if replyTimeout > longest {
-            reader.mistake("KAFKA_REPLY_TIMEOUT: is longer than KAFKA_REPLY_TIMEOUT_MAX")
-        }
-        self.replyTimeout = replyTimeout
-        bodyLimit = reader.bytes(
-            "HTTP_BODY_LIMIT", default: 1_000_000, in: 1...67_108_864,
-            help: "Largest request body (bytes); a larger one is answered 413.")
-        depthLimit = reader.integer(
-            "JSON_DEPTH_LIMIT", default: 64, in: 1...256,
-            help: "How deeply the JSON of a request may be nested; deeper is answered 400.")
+        operations = OperationSettings(from: &reader)
         maxConnections = reader.integer(
             "HTTP_MAX_CONNECTIONS", default: 10_000, in: 1...1_000_000,
             help: "Connections that edge-http holds; it accepts no more until one closes.")
@@ -56,13 +40,6 @@ struct EdgeHTTPSettings: ProcessSettings {
         demoPage = reader.string(
             "DEMO_PAGE", default: "deploy/page/index.html",
             help: "File that is served at `/` when NODE_ENV is `local`.")
-        let directory = reader.string(
-            "SERVICES_DIR", default: "deploy/services",
-            help: "Directory of the YAML files that describe the services and their routes.")
-        let (services, mistakes) = ServiceDefinition.load(
-            directory: directory, defaultTimeout: replyTimeout, longestTimeout: longest)
-        self.services = services
-        for mistake in mistakes { reader.mistake("SERVICES_DIR: \(mistake)") }
         Self.checkUnused(&reader)
     }
 

@@ -3,6 +3,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOHTTP1
+import Operations
 import Shared
 import Synchronization
 
@@ -81,7 +82,7 @@ final class GatewayResponder: HTTPResponder {
             let count = inFlight.add(1, ordering: .relaxed).newValue
             defer { inFlight.subtract(1, ordering: .relaxed) }
             guard count <= limits.inFlight else {
-                throw OutcomeResponse.unavailable(
+                throw OperationOutcome.unavailable(
                     code: "too-many-requests-in-flight",
                     detail: "The gateway is working on \(limits.inFlight) requests already.", retryAfter: 1)
             }
@@ -96,20 +97,18 @@ final class GatewayResponder: HTTPResponder {
         try RequestRules.checkContentType(request.headers)
         let idempotencyKey = try RequestRules.idempotencyKey(request.headers)
         let body = try RequestRules.body(try await collect(request), maxDepth: limits.depth)
-        var headers: [(name: String, value: String)] = [
-            ("x-request-id", requestID),
-            ("x-deadline", String(WallClock.millisecondsSince1970() + route.timeout.milliseconds)),
-        ]
-        if let idempotencyKey { headers.append(("idempotency-key", idempotencyKey)) }
+        var further: [(name: String, value: String)] = []
+        if let idempotencyKey { further.append(("idempotency-key", idempotencyKey)) }
         for field in RequestRules.traceFields {
             if let value = request.headers[field], value.utf8.count <= 512 {
-                headers.append((field.canonicalName, value))
+                further.append((field.canonicalName, value))
             }
         }
-        let outcome = await send(
-            BridgeRequest(
-                id: id, topic: route.topic, key: nil, headers: headers, body: body, timeout: route.timeout))
-        return try OutcomeResponse.response(for: outcome, route: route)
+        let outcome = await send(route.request(id: id, requestID: requestID, further: further, body: body))
+        return Response(
+            status: .init(code: route.successStatus),
+            headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+            body: .init(byteBuffer: try OperationOutcome.body(of: outcome)))
     }
 
     private func collect(_ request: Request) async throws -> ByteBuffer {

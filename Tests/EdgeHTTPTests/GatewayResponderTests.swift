@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOEmbedded
+import Operations
 import Shared
 import Synchronization
 import Testing

@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import Operations
 import Testing
 
 @testable import edge_http

@@ -62,6 +62,17 @@ public struct SettingsReader {
         return text
     }
 
+    /// The contents of the file that is named, at most 64 KiB; nil when none is named, or it cannot be read.
+    public mutating func file(_ name: String, help: String) -> String? {
+        guard let path = optionalString(name, help: help) else { return nil }
+        do {
+            return try readFile(path)
+        } catch {
+            mistake("\(name): cannot read \(path): \(error)")
+            return nil
+        }
+    }
+
     public mutating func integer(
         _ name: String, default defaultValue: Int, in range: ClosedRange<Int>, help: String
     ) -> Int {

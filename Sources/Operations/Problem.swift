@@ -1,29 +1,48 @@
-import HTTPTypes
-import Hummingbird
-import NIOCore
+public import HTTPTypes
+public import NIOCore
 import RawJSON
-import Shared
+public import Shared
 
 /// An error as the client is told it: a problem document (RFC 9457) with what is known of the message's fate.
-struct Problem: Error, Sendable {
+public struct Problem: Error, Sendable {
     /// One fault of a request body; `pointer` is a JSON Pointer (RFC 6901).
-    struct Fault: Sendable, Equatable {
-        let pointer: String
-        let detail: String
+    public struct Fault: Sendable, Equatable {
+        public let pointer: String
+        public let detail: String
+
+        public init(pointer: String, detail: String) {
+            self.pointer = pointer
+            self.detail = detail
+        }
     }
 
-    let status: HTTPResponse.Status
+    public let status: HTTPResponse.Status
     /// The last part of `type`: stable, for programs.
-    let code: String
-    let detail: String
-    var outcome = DeliveryOutcome.notSent
-    var faults: [Fault] = []
+    public let code: String
+    public let detail: String
+    public var outcome = DeliveryOutcome.notSent
+    public var faults: [Fault] = []
     /// Members taken over from a service's error object, as the JSON they are.
-    var extensions: [(name: String, value: ByteBuffer)] = []
-    var headers = HTTPFields()
+    public var extensions: [(name: String, value: ByteBuffer)] = []
+    /// For HTTP, beside those that every problem has.
+    public var headers = HTTPFields()
+
+    public init(
+        status: HTTPResponse.Status, code: String, detail: String, outcome: DeliveryOutcome = .notSent,
+        faults: [Fault] = [], extensions: [(name: String, value: ByteBuffer)] = [],
+        headers: HTTPFields = [:]
+    ) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.outcome = outcome
+        self.faults = faults
+        self.extensions = extensions
+        self.headers = headers
+    }
 
     /// Renders the document. `instance` is the path that was asked for.
-    func response(requestID: String, instance: String) -> Response {
+    public func document(requestID: String, instance: String) -> ByteBuffer {
         var body = ByteBuffer()
         body.writeStaticString("{\"type\":")
         body.writeJSONString("urn:vy-gateway:problem:\(code)")
@@ -45,10 +64,7 @@ struct Problem: Error, Sendable {
             body.writeImmutableBuffer(value)
         }
         body.writeStaticString("}")
-        var headers = headers
-        headers[.contentType] = "application/problem+json"
-        headers[.cacheControl] = "no-store"
-        return Response(status: status, headers: headers, body: .init(byteBuffer: body))
+        return body
     }
 
     private func writeFaults(_ body: inout ByteBuffer) {

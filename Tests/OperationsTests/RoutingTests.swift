@@ -1,6 +1,6 @@
 import Testing
 
-@testable import edge_http
+@testable import Operations
 
 @Suite struct ServiceDefinitionTests {
     private func parse(_ yaml: String) throws -> (service: ServiceDefinition, mistakes: [String]) {

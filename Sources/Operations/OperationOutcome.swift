@@ -1,19 +1,16 @@
 import HTTPTypes
-import Hummingbird
-import NIOCore
+public import NIOCore
 import RawJSON
-import Shared
+public import Shared
 
 /// What the client is told for each way in which a request can end (the outcome contract, docs/contracts.md).
-enum OutcomeResponse {
+public enum OperationOutcome {
+    /// The service's answer.
+    ///
     /// - Throws: the ``Problem`` for every outcome but a reply without error.
-    static func response(for outcome: BridgeOutcome, route: Route) throws(Problem) -> Response {
+    public static func body(of outcome: BridgeOutcome) throws(Problem) -> ByteBuffer {
         switch outcome {
-        case .reply(let body):
-            return Response(
-                status: .init(code: route.successStatus),
-                headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
-                body: .init(byteBuffer: body))
+        case .reply(let body): return body
         case .serviceError(let error):
             throw problem(forServiceError: error)
         case .failure(let failure):
@@ -55,7 +52,7 @@ enum OutcomeResponse {
     }
 
     /// Nothing was sent, so that it is safe to send the request again after `retryAfter` seconds.
-    static func unavailable(code: String, detail: String, retryAfter: Int) -> Problem {
+    public static func unavailable(code: String, detail: String, retryAfter: Int) -> Problem {
         Problem(
             status: .serviceUnavailable, code: code, detail: detail,
             headers: [.retryAfter: String(max(1, retryAfter))])

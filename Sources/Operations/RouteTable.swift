@@ -1,6 +1,6 @@
 /// Finds the route of a request. Immutable, so that a reload swaps one whole table for another.
-struct RouteTable: Sendable {
-    enum Match: Equatable {
+public struct RouteTable: Sendable {
+    public enum Match: Equatable {
         case route(Route)
         /// The path exists under other methods, which the `Allow` header has to name (RFC 9110 §15.5.6).
         case methodNotAllowed(allowed: [String])
@@ -9,12 +9,12 @@ struct RouteTable: Sendable {
 
     private let byPath: [String: [Route]]
 
-    init(_ services: [ServiceDefinition]) {
+    public init(_ services: [ServiceDefinition]) {
         byPath = Dictionary(grouping: services.flatMap(\.routes), by: \.path)
     }
 
     /// Compares the whole path; one trailing slash is allowed, as the Express router of the replaced gateway did.
-    func match(method: String, path: String) -> Match {
+    public func match(method: String, path: String) -> Match {
         let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         guard let routes = byPath[path] else { return .notFound }
         if let route = routes.first(where: { $0.method == method }) { return .route(route) }

@@ -2,20 +2,33 @@ import Foundation
 import Yams
 
 /// One operation of a service: an HTTP method and path, and the Kafka topic that it is sent to.
-struct Route: Sendable, Equatable {
-    let method: String
+public struct Route: Sendable, Equatable {
+    public let method: String
     /// The path with the service's name in front: `/vy-finance-payments/payment-intents`.
-    let path: String
-    let topic: String
+    public let path: String
+    public let topic: String
     /// The status of an answer without error: 200, or 201 for an operation that creates something.
-    let successStatus: Int
-    let timeout: Duration
+    public let successStatus: Int
+    public let timeout: Duration
+
+    public init(method: String, path: String, topic: String, successStatus: Int, timeout: Duration) {
+        self.method = method
+        self.path = path
+        self.topic = topic
+        self.successStatus = successStatus
+        self.timeout = timeout
+    }
 }
 
 /// A service as its YAML file describes it.
-struct ServiceDefinition: Sendable, Equatable {
-    let name: String
-    let routes: [Route]
+public struct ServiceDefinition: Sendable, Equatable {
+    public let name: String
+    public let routes: [Route]
+
+    public init(name: String, routes: [Route]) {
+        self.name = name
+        self.routes = routes
+    }
 
     /// Reads every `.yaml` and `.yml` file of a directory, in the order of their names.
     ///
