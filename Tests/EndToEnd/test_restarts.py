@@ -169,7 +169,7 @@ def test_a_second_bridge_takes_over(stack):
     """Another bridge on the same socket: the first one is told to go, and no request is lost meanwhile."""
     from harness.processes import Process
 
-    second = Process("bridge-b", stack.bridge.command, stack.folder / "bridge-b", {**stack.bridge.env, "INSTANCE": "bridge-1", "BRIDGE_ADMIN_PORT": "0"})
+    second = Process("bridge-b", stack.bridge.command, stack.folder / "bridge-b", {**stack.bridge.env, "BRIDGE_ADMIN_PORT": "0"})
     try:
         second.start()
         second.wait_log("listening")

@@ -1,8 +1,10 @@
 """The broker as seen from outside, by kcat."""
 
+import contextlib
 import json
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 
 
 class Kafka:
@@ -47,3 +49,16 @@ class Kafka:
             file.write(value)
             file.flush()
             self._kcat(*words, file.name)
+
+    @contextlib.contextmanager
+    def producer(self, topic: str) -> Iterator[Callable[[str, bytes], None]]:
+        """Sends records, key and value, of one line each; all are with the broker at the end."""
+        words = ["-P", "-t", topic, "-K", "\t", "-X", "enable.idempotence=true", "-X", "queue.buffering.max.ms=1"]
+        with subprocess.Popen(["kcat", "-b", self.broker, *words], stdin=subprocess.PIPE, bufsize=0) as child:
+
+            def send(key: str, value: bytes) -> None:
+                child.stdin.write(key.encode() + b"\t" + value + b"\n")
+
+            yield send
+            child.stdin.close()
+            assert child.wait(10) == 0, "records were not taken"

@@ -46,9 +46,9 @@ def noida_db() -> str:
 
 
 class Stack:
-    """redis-server, broker, demo service, bridge, one edge-http, two edge-ws and nginx, started in this order."""
+    """redis-server, broker, demo service, bridge, one edge-http, `replicas` of edge-ws and nginx, started in this order."""
 
-    def __init__(self, name: str = "stack"):
+    def __init__(self, name: str = "stack", *, replicas: int = 2):
         # Not pytest's own temporary folder: a Unix socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix=f"vy-{name}-", dir="/tmp"))
         self.socket = self.folder / "bridge" / "run" / "bridge.sock"
@@ -69,14 +69,17 @@ class Stack:
         self.own_redis = None if os.environ.get("REDIS_HOST") else self._add("redis", self._redis_command())
         self.own_broker = None if os.environ.get("KAFKA_BROKER") else self._add("broker", self._broker_command())
         self.demo = self._add("demo", [binary("demo-payments")], self.common)
-        self.bridge = self._add("bridge", [binary("bridge-kafka")], {**self.common, "INSTANCE": "bridge-1", "BRIDGE_ADMIN_PORT": 0})
+        self.bridge = self._add("bridge", [binary("bridge-kafka")], {
+            # Stacks may share a broker.
+            **self.common, "INSTANCE": f"{name}-bridge-1", "KAFKA_GROUP": f"vy-gateway-{name}", "BRIDGE_ADMIN_PORT": 0,
+        })
         self.http = self._add("edge-http", [binary("edge-http")], {
             **self.common, "INSTANCE": "edge-http-1", "APP_HOST": "127.0.0.1", "APP_PORT": 0, "HTTP_ADMIN_PORT": 0,
             "SERVICES_DIR": services, "DEMO_PAGE": ROOT / "deploy/page/index.html", "KAFKA_REPLY_TIMEOUT": 5000,
         })
         self.ws = [self._add(f"edge-ws-{n}", [binary("edge-ws")], {
             **self.common, "INSTANCE": f"edge-ws-{n}", "WS_HOST": "127.0.0.1", "WS_PORT": 0, "WS_ADMIN_PORT": 0,
-        }) for n in (1, 2)]
+        }) for n in range(1, replicas + 1)]
         self.nginx: Process | None = None
         self.port = free_port()
         self.ports: dict[str, int] = {}
