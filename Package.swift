@@ -31,6 +31,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -112,6 +113,7 @@ let package = Package(
             dependencies: [
                 "Shared", "Admin", "Authentication", "Operations", "SocketIO", "RedisClient", "RawJSON",
                 nioCore, nioPosix, logging, argumentParser, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -166,7 +168,10 @@ let package = Package(
         ),
         .testTarget(
             name: "EdgeWSTests",
-            dependencies: ["edge-ws", "RedisClient", "Shared", nioCore], swiftSettings: strict),
+            dependencies: [
+                "edge-ws", "RedisClient", "Shared", nioCore,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: strict),
         .testTarget(
             name: "DemoPaymentsTests", dependencies: ["demo-payments", "KafkaClient", "RawJSON", nioCore],
             swiftSettings: strict),

@@ -35,15 +35,18 @@ public enum UserKeys {
     private static let updatesSuffix = "}:updates"
 }
 
-/// One message of a user's channel: `{"id":"<stream id>","event":"<name>","data":<JSON>}`.
+/// One message of a user's channel: `{"id":"<stream id>","prev":"<stream id>","event":"<name>","data":<JSON>}`.
 public struct UserUpdate: Sendable, Equatable {
     public let id: StreamID
+    /// The update before this one in the user's history, ``StreamID/zero`` for the first; nil where it is not named.
+    public let previous: StreamID?
     public let event: String
     /// Raw JSON.
     public let data: ByteBuffer
 
-    public init(id: StreamID, event: String, data: ByteBuffer) {
+    public init(id: StreamID, previous: StreamID?, event: String, data: ByteBuffer) {
         self.id = id
+        self.previous = previous
         self.event = event
         self.data = data
     }
@@ -54,12 +57,16 @@ public struct UserUpdate: Sendable, Equatable {
             let id = members["id"]?.string.flatMap({ StreamID($0) }), let event = members["event"]?.string,
             let data = members["data"]?.text
         else { return nil }
-        self.init(id: id, event: event, data: data)
+        let previous = members["prev"]?.string.flatMap { StreamID($0) }
+        self.init(id: id, previous: previous, event: event, data: data)
     }
 }
 
 /// The id of an entry in a Redis stream: milliseconds since 1970 and a number within them.
 public struct StreamID: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Before every entry.
+    public static let zero = StreamID(milliseconds: 0)
+
     public let milliseconds: UInt64
     public let sequence: UInt64
 

@@ -52,6 +52,8 @@ public struct Admission: Sendable {
 
 public enum ConnectDecision: Sendable {
     case accept(Admission)
+    /// Closes the client's transport, upon which official clients try again by themselves.
+    case postpone
     /// The client gets a CONNECT_ERROR with this message, and `data` (raw JSON) where there is some.
     case refuse(message: String, data: ByteBuffer?)
 }

@@ -23,31 +23,37 @@ struct EdgeWS: AsyncParsableCommand {
             let eventLoop = group.any()
             let redis = RedisConfiguration(host: settings.redisHost, port: settings.redisPort)
             let commands = RedisClient(redis, logger: logger)
-            let rooms = Rooms(namespace: settings.namespace)
-            let updates = UpdateFanout(commands: commands, eventLoop: eventLoop, logger: logger) {
-                rooms.emit($1, to: $0)
-            }
+            let recovery = Recovery(window: settings.recoveryWindow)
+            let rooms = Rooms(namespace: settings.namespace, recovery: recovery)
+            let updates = UpdateFanout(
+                commands: commands, recovery: recovery, eventLoop: eventLoop, logger: logger
+            ) { rooms.emit($1, to: $0) }
             let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) {
                 updates.handle($0)
             }
             updates.attach(subscriber)
             let server = SocketIOServer(
                 settings.socketIO, namespaces: [settings.namespace],
-                delegate: UserGateway(updates: updates, logger: logger), group: group, logger: logger)
+                delegate: UserGateway(
+                    namespace: settings.namespace, updates: updates, recovery: recovery, logger: logger),
+                group: group, logger: logger)
             rooms.attach(server)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: EdgeWSSettings.process,
                 logger: logger
             ) {
-                let missing = commands.missing ?? subscriber.missing
-                return Readiness(missing: [missing.map { "redis: \($0)" }].compactMap { $0 })
+                let missing = (commands.missing ?? subscriber.missing).map { "redis: \($0)" }
+                return Readiness(missing: [server.isDraining ? "draining" : nil, missing].compactMap { $0 })
             }
             // Stopped in the reverse order: updates flow until the last client is gone.
             return [
-                commands, subscriber, admin,
+                commands, subscriber,
+                RecoveryKey(
+                    secret: settings.recoverySecret, recovery: recovery, commands: commands, logger: logger),
+                admin,
                 SocketIOService(
                     server: server, host: settings.host, port: settings.port,
-                    shutdownTimeout: common.shutdownTimeout, logger: logger),
+                    drainTime: settings.drainTime, shutdownTimeout: common.shutdownTimeout, logger: logger),
             ]
         }
     }
@@ -56,14 +62,18 @@ struct EdgeWS: AsyncParsableCommand {
 /// The way from updates to the server, which is made after what feeds it.
 private final class Rooms: Sendable {
     private let namespace: String
+    private let recovery: Recovery
     private let server = Mutex<SocketIOServer?>(nil)
 
-    init(namespace: String) { self.namespace = namespace }
+    init(namespace: String, recovery: Recovery) {
+        self.namespace = namespace
+        self.recovery = recovery
+    }
 
     func attach(_ server: SocketIOServer) { self.server.withLock { $0 = server } }
 
     func emit(_ update: UserUpdate, to userID: String) {
-        let event = EncodedEvent(namespace: namespace, name: update.event, arguments: [update.data])
+        let event = recovery.event(update, of: userID, namespace: namespace)
         server.withLock { $0 }?.emit(event, toRoom: UserGateway.room(userID))
     }
 }

@@ -12,6 +12,11 @@ struct EdgeWSSettings: ProcessSettings {
     let adminPort: Int
     let namespace: String
     let socketIO: SocketIOConfiguration
+    /// Zero: connections are not recovered.
+    let recoveryWindow: Duration
+    /// Empty: the replicas agree on one.
+    let recoverySecret: String
+    let drainTime: Duration
     let redisHost: String
     let redisPort: Int
 
@@ -56,6 +61,23 @@ struct EdgeWSSettings: ProcessSettings {
                 help: "Time (ms) within which a client has to join the namespace."))
         socketIO.allowedOrigins = AllowedOriginsSetting.read(&reader)
         self.socketIO = socketIO
+        recoveryWindow = reader.milliseconds(
+            "WS_RECOVERY_WINDOW", default: 120_000, in: 0...86_400_000,
+            help:
+                "Time (ms) for which a client that has lost its connection gets what it missed; 0: connections are not recovered."
+        )
+        recoverySecret =
+            reader.secret(
+                "WS_RECOVERY_SECRET",
+                help:
+                    "Signs what clients recover with, the same for all replicas; empty: they agree on one in Redis."
+            )
+            ?? ""
+        drainTime = reader.milliseconds(
+            "WS_DRAIN_TIME", default: 5000, in: 0...600_000,
+            help:
+                "Time (ms) after SIGTERM over which the clients' connections are closed; less than SHUTDOWN_TIMEOUT."
+        )
         (redisHost, redisPort) = RedisSetting.read(&reader)
     }
 }

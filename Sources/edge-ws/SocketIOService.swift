@@ -10,6 +10,7 @@ struct SocketIOService: Service {
     let server: SocketIOServer
     let host: String
     let port: Int
+    let drainTime: Duration
     let shutdownTimeout: Duration
     let logger: Logger
 
@@ -17,9 +18,10 @@ struct SocketIOService: Service {
         let bound = try await server.start(host: host, port: port)
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(bound)"])
         try? await gracefulShutdown()
-        await server.stopAccepting()
-        server.closeAll()
+        // Polling clients still need to get in until their sessions are closed.
         let deadline = ContinuousClock.now + shutdownTimeout
+        await server.drain(over: min(drainTime, shutdownTimeout))
+        await server.stopAccepting()
         while server.statistics.sessions > 0, ContinuousClock.now < deadline {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { break }
         }

@@ -15,18 +15,18 @@ import Testing
             switch action {
             case .subscribe(let id): "subscribe \(id)"
             case .unsubscribe(let id): "unsubscribe \(id)"
-            case .joined(let waiter): "joined \(waiter)"
+            case .joined(let waiter, let arrival):
+                "joined \(waiter) at \(arrival.position)"
+                    + (arrival.missed.map { " missed \($0.count)" } ?? "")
             case .emit(let id, let update): "emit \(id) \(update.id)"
             case .readLast(let id, _): "readLast \(id)"
             case .read(let id, let position, _): "read \(id) after \(position)"
+            case .readMissed(let id, let position, _): "readMissed \(id) after \(position)"
             }
         }
     }
 
-    private func update(_ sequence: UInt64) -> UserUpdate {
-        UserUpdate(
-            id: StreamID(milliseconds: 2000, sequence: sequence), event: "e", data: ByteBuffer(string: "{}"))
-    }
+    private func update(_ sequence: UInt64) -> UserUpdate { .numbered(sequence) }
 
     private func generation(_ actions: [UserSubscriptions<Int>.Action]) -> UInt64 {
         for action in actions {
@@ -45,7 +45,7 @@ import Testing
         let asked = users.readLast(update(0).id, of: id, generation: generation(joined), clock: clock)
         #expect(text(asked) == ["subscribe \(id)"])
         let subscribed = users.subscribed(id)
-        #expect(text(subscribed) == ["joined \(waiter)", "read \(id) after 2000-0"])
+        #expect(text(subscribed) == ["joined \(waiter) at 2000-0", "read \(id) after 2000-0"])
         #expect(text(users.read([], of: id, generation: generation(subscribed), now)) == [])
     }
 
@@ -57,7 +57,7 @@ import Testing
 
     @Test func socketsOfOneUserShareASubscription() {
         makeLive()
-        #expect(text(users.join("a", waiter: 2)) == ["joined 2"])
+        #expect(text(users.join("a", waiter: 2)) == ["joined 2 at 2000-0"])
         #expect(text(users.leave("a")) == [])
         #expect(text(users.leave("a")) == ["unsubscribe a"])
         #expect(text(users.leave("a")) == [])
@@ -68,7 +68,7 @@ import Testing
         let joined = users.join("a", waiter: 1)
         _ = users.join("a", waiter: 2)
         _ = users.leave("a")
-        #expect(text(users.leave("a")) == ["unsubscribe a", "joined 1", "joined 2"])
+        #expect(text(users.leave("a")) == ["unsubscribe a", "joined 1 at 0-0", "joined 2 at 0-0"])
         #expect(text(users.readLast(nil, of: "a", generation: generation(joined), clock: clock)) == [])
     }
 
@@ -96,6 +96,101 @@ import Testing
                 == ["emit a 2000-2", "emit a 2000-3", "emit a 2000-4"])
         #expect(text(users.received(update(4), for: "a")) == [])
         #expect(text(users.received(update(5), for: "a")) == ["emit a 2000-5"])
+    }
+
+    @Test func anUpdateWhoseForerunnerHasNotComeIsReadWithIt() {
+        makeLive()
+        #expect(text(users.received(.numbered(1, after: 0), for: "a")) == ["emit a 2000-1"])
+        let gap = users.received(.numbered(3, after: 2), for: "a")
+        #expect(text(gap) == ["read a after 2000-1"])
+        #expect(text(users.received(.numbered(4, after: 3), for: "a")) == [])
+        #expect(
+            text(users.read([update(2), update(3)], of: "a", generation: generation(gap), now))
+                == ["emit a 2000-2", "emit a 2000-3", "emit a 2000-4"])
+        #expect(text(users.received(.numbered(2, after: 1), for: "a")) == [], "one of before is no gap")
+    }
+
+    // MARK: Recovery
+
+    private func ticket(_ actions: [UserSubscriptions<Int>.Action]) -> UInt64 {
+        for case .readMissed(_, _, let ticket) in actions { return ticket }
+        return 0
+    }
+
+    private func missed(_ actions: [UserSubscriptions<Int>.Action]) -> [UInt64]? {
+        for case .joined(_, let arrival) in actions { return arrival.missed?.map(\.id.sequence) }
+        return nil
+    }
+
+    private let longAgo: UInt64 = 0
+
+    @Test func aRecoveringSocketGetsWhatItMissedUpToWhereTheRoomIs() {
+        makeLive()
+        _ = users.received(.numbered(1, after: 0), for: "a")
+        _ = users.received(.numbered(2, after: 1), for: "a")
+        let joined = users.join("a", waiter: 2, after: update(0).id)
+        #expect(text(joined) == ["readMissed a after 2000-0"])
+        // The third is in the history before it has been published to here: the room brings it.
+        let page = (1...3).map { UserUpdate.numbered($0, after: $0 - 1) }
+        let arrived = users.readMissed(page, of: "a", ticket: ticket(joined), oldest: longAgo, now)
+        #expect(text(arrived) == ["joined 2 at 2000-2 missed 2"])
+        #expect(missed(arrived) == [1, 2])
+        #expect(text(users.received(.numbered(3, after: 2), for: "a")) == ["emit a 2000-3"])
+    }
+
+    @Test func whatTheRoomWasToldMeanwhileIsReadAsWell() {
+        makeLive()
+        let joined = users.join("a", waiter: 2, after: update(0).id)
+        _ = users.received(.numbered(1, after: 0), for: "a")
+        let again = users.readMissed([], of: "a", ticket: ticket(joined), oldest: longAgo, now)
+        #expect(text(again) == ["readMissed a after 2000-0"])
+        let page = [UserUpdate.numbered(1, after: 0)]
+        let arrived = users.readMissed(page, of: "a", ticket: ticket(again), oldest: longAgo, now)
+        #expect(missed(arrived) == [1])
+    }
+
+    @Test func aSocketThatIsAheadOfTheRoomWaitsForIt() {
+        makeLive()
+        let joined = users.join("a", waiter: 2, after: update(1).id)
+        #expect(text(users.readMissed([], of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
+        #expect(users.nextWakeUp == now + .milliseconds(100))
+        _ = users.received(.numbered(1, after: 0), for: "a")
+        let again = users.tick(now + .milliseconds(100))
+        #expect(text(again) == ["readMissed a after 2000-1"])
+        let arrived = users.readMissed([], of: "a", ticket: ticket(again), oldest: longAgo, now)
+        #expect(text(arrived) == ["joined 2 at 2000-1 missed 0"])
+    }
+
+    @Test func aSocketThatStaysAheadBeginsAnew() {
+        makeLive()
+        var actions = users.join("a", waiter: 2, after: update(9).id)
+        for _ in 1..<MissedUpdates.mostReads {
+            #expect(text(users.readMissed([], of: "a", ticket: ticket(actions), oldest: longAgo, now)) == [])
+            actions = users.tick(now + .seconds(1))
+        }
+        #expect(
+            text(users.readMissed([], of: "a", ticket: ticket(actions), oldest: longAgo, now))
+                == ["joined 2 at 2000-0"])
+    }
+
+    @Test func theFirstSocketOfAUserRecoversAfterTheSubscription() {
+        let joined = users.join("a", waiter: 1, after: update(1).id)
+        _ = users.readLast(update(2).id, of: "a", generation: generation(joined), clock: clock)
+        let subscribed = users.subscribed("a")
+        #expect(text(subscribed) == ["readMissed a after 2000-1", "read a after 2000-2"])
+        let page = [UserUpdate.numbered(2, after: 1)]
+        let arrived = users.readMissed(page, of: "a", ticket: ticket(subscribed), oldest: longAgo, now)
+        #expect(missed(arrived) == [2])
+    }
+
+    @Test func aReadThatFailsIsRepeatedAndASocketThatLeavesIsForgotten() {
+        makeLive()
+        let joined = users.join("a", waiter: 2, after: update(0).id)
+        #expect(text(users.readMissed(nil, of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
+        #expect(text(users.tick(now + .seconds(1))) == ["readMissed a after 2000-0"])
+        _ = users.leave("a")
+        #expect(text(users.leave("a")) == ["unsubscribe a", "joined 2 at 2000-0"])
+        #expect(text(users.readMissed([], of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
     }
 
     @Test func aLongGapIsReadInPages() {
@@ -142,13 +237,23 @@ import Testing
     @Test func withoutRedisTheClockHasToDo() {
         let joined = users.join("a", waiter: 1)
         _ = users.readLast(nil, of: "a", generation: generation(joined), clock: clock)
-        #expect(text(users.subscribed("a")) == ["joined 1", "read a after 1000-0"])
+        #expect(text(users.subscribed("a")) == ["joined 1 at 1000-0", "read a after 1000-0"])
     }
 
     @Test func anEmptyHistoryIsReadFromItsStart() {
         let joined = users.join("a", waiter: 1)
         _ = users.readLast(.some(nil), of: "a", generation: generation(joined), clock: clock)
-        #expect(text(users.subscribed("a")) == ["joined 1", "read a after 0-0"])
+        #expect(text(users.subscribed("a")) == ["joined 1 at 0-0", "read a after 0-0"])
+    }
+}
+
+extension UserUpdate {
+    /// The update 2000-`sequence`, which names `forerunner` where one is given.
+    static func numbered(_ sequence: UInt64, after forerunner: UInt64? = nil) -> UserUpdate {
+        UserUpdate(
+            id: StreamID(milliseconds: 2000, sequence: sequence),
+            previous: forerunner.map { StreamID(milliseconds: 2000, sequence: $0) }, event: "e",
+            data: ByteBuffer(string: "{}"))
     }
 }
 
@@ -157,7 +262,7 @@ import Testing
 
     @Test func readsEntriesAndLeavesOutWhatIsNone() {
         let good: RESPValue = .array([
-            bulk("5-1"), .array([bulk("event"), bulk("e"), bulk("data"), bulk("{}")]),
+            bulk("5-1"), .array(["prev", "4-0", "event", "e", "data", "{}"].map(bulk)),
         ])
         let bad: [RESPValue] = [
             .array([bulk("x"), .array([])]), .array([bulk("5-2"), .array([bulk("event"), bulk("e")])]), .null,
@@ -166,7 +271,9 @@ import Testing
         #expect(
             updates == [
                 UserUpdate(
-                    id: StreamID(milliseconds: 5, sequence: 1), event: "e", data: ByteBuffer(string: "{}"))
+                    id: StreamID(milliseconds: 5, sequence: 1), previous: StreamID(milliseconds: 4),
+                    event: "e",
+                    data: ByteBuffer(string: "{}"))
             ])
         #expect(History.updates(.failure(RedisError(.timedOut, .unknown))) == nil)
         #expect(History.updates(.success(.null)) == nil)

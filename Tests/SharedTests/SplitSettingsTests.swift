@@ -43,12 +43,16 @@ import Testing
     }
 
     @Test func readsUpdates() {
-        let update = UserUpdate(ByteBuffer(string: #"{"id":"5-1","event":"e","data":{"b":1,"a":2}}"#))
+        let id = StreamID(milliseconds: 5, sequence: 1)
+        let data = ByteBuffer(string: #"{"b":1,"a":2}"#)
         #expect(
-            update
+            UserUpdate(ByteBuffer(string: #"{"id":"5-1","prev":"4-9","event":"e","data":{"b":1,"a":2}}"#))
                 == UserUpdate(
-                    id: StreamID(milliseconds: 5, sequence: 1), event: "e",
-                    data: ByteBuffer(string: #"{"b":1,"a":2}"#)))
+                    id: id, previous: StreamID(milliseconds: 4, sequence: 9), event: "e", data: data))
+        // As bridges wrote it that named no forerunner.
+        #expect(
+            UserUpdate(ByteBuffer(string: #"{"id":"5-1","event":"e","data":{"b":1,"a":2}}"#))
+                == UserUpdate(id: id, previous: nil, event: "e", data: data))
     }
 
     @Test(arguments: ["", "[]", "{}", #"{"id":"5","event":"e","data":1}"#, #"{"id":"5-1","data":1}"#])

@@ -202,6 +202,7 @@ final class EngineSession {
         guard sockets[socket.namespace] === socket else { return }
         switch result {
         case .success(.accept(let admission)): admit(socket, admission)
+        case .success(.postpone): close(.forcedClose)
         case .success(.refuse(let message, let data)):
             refuse(socket, message, data)
         case .failure: refuse(socket, "Internal server error", nil)

@@ -12,6 +12,7 @@ public final class SocketIOServer: Sendable {
         var connections: [ObjectIdentifier: any Channel] = [:]
         var sessions: [String: SessionReference] = [:]
         var statistics = SocketIOStatistics()
+        var isDraining = false
         var isStopped = false
     }
 
@@ -124,12 +125,26 @@ public final class SocketIOServer: Sendable {
         try? await listener?.close()
     }
 
-    /// Ends every session by closing its transport, upon which official clients connect anew by themselves.
-    public func closeAll() {
-        for session in state.withLock({ Array($0.sessions.values) }) {
+    /// Whether the server takes no new sessions any more.
+    public var isDraining: Bool { state.withLock { $0.isDraining } }
+
+    /// Takes no new sessions, and ends those that there are by closing their transports one after another over `time`,
+    /// upon which official clients connect anew by themselves: spread, so that they do not all do so at once.
+    public func drain(over time: Duration) async {
+        let sessions = state.withLock { state in
+            state.isDraining = true
+            return Array(state.sessions.values)
+        }
+        let start = ContinuousClock.now
+        for (index, session) in sessions.enumerated() {
+            let due = start + time * index / max(1, sessions.count)
+            if due - .now > Self.drainStep { try? await Task.sleep(until: due) }
             session.run { $0.close(.serverShutdown) }
         }
     }
+
+    /// Closes that are due within such a time happen at once.
+    private static let drainStep = Duration.milliseconds(20)
 
     /// Closes every connection that is left.
     public func stop() async {
@@ -150,7 +165,9 @@ public final class SocketIOServer: Sendable {
     func session(_ sid: String) -> SessionReference? { state.withLock { $0.sessions[sid] } }
 
     /// Whether a further session is allowed.
-    var hasRoom: Bool { state.withLock { $0.sessions.count < configuration.maxConnections } }
+    var hasRoom: Bool {
+        state.withLock { !$0.isDraining && $0.sessions.count < configuration.maxConnections }
+    }
 
     /// On the session's event loop.
     func makeSession(

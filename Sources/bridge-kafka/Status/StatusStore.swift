@@ -28,14 +28,19 @@ protocol StatusStore: Sendable {
 
 /// The Redis layout of status updates: a history stream and a channel per user, and an offset per partition.
 struct RedisStatusStore: StatusStore {
-    /// One atomic step, so that a crash between two of them neither loses an update nor publishes it twice.
+    /// One atomic step, so that a crash between two of them neither loses an update nor publishes it twice. Each entry
+    /// names the one before it, by which a reader sees whether something is missing in between.
     static let appendScript =
         """
         local seen = redis.call('GET', KEYS[1])
         if seen and tonumber(seen) >= tonumber(ARGV[1]) then return false end
-        local id = redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], '*', 'event', ARGV[4], 'data', ARGV[6])
+        local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+        local prev = last and last[1] or '0-0'
+        local id = redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], '*',
+          'prev', prev, 'event', ARGV[4], 'data', ARGV[6])
         redis.call('PEXPIRE', KEYS[2], ARGV[3])
-        redis.call('PUBLISH', KEYS[3], '{"id":"' .. id .. '","event":' .. ARGV[5] .. ',"data":' .. ARGV[6] .. '}')
+        redis.call('PUBLISH', KEYS[3],
+          '{"id":"' .. id .. '","prev":"' .. prev .. '","event":' .. ARGV[5] .. ',"data":' .. ARGV[6] .. '}')
         redis.call('SET', KEYS[1], ARGV[1])
         return id
         """

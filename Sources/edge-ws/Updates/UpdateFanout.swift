@@ -6,8 +6,16 @@ import SocketIO
 import Synchronization
 
 /// Brings the updates of the users who have a socket here from Redis to their rooms.
+///
+/// What is emitted and who has arrived reach the event loop of a socket in the order in which they came about, since both
+/// are handed to it by `execute`: so a socket gets all that is emitted after its arrival and nothing of before.
 final class UpdateFanout: Sendable {
-    typealias Machine = UserSubscriptions<EventLoopPromise<Void>>
+    /// A socket that waits for its arrival, on its own event loop.
+    struct Waiter: Sendable {
+        let eventLoop: any EventLoop
+        let promise: EventLoopPromise<Arrival?>
+    }
+    typealias Machine = UserSubscriptions<Waiter>
 
     private final class State {
         var machine = Machine()
@@ -16,6 +24,7 @@ final class UpdateFanout: Sendable {
 
     private let eventLoop: any EventLoop
     private let commands: RedisClient
+    private let recovery: Recovery
     private let logger: Logger
     private let emit: @Sendable (String, UserUpdate) -> Void
     private let state: NIOLoopBoundBox<State>
@@ -23,10 +32,11 @@ final class UpdateFanout: Sendable {
 
     /// - Parameter emit: sends an update to every socket of a user.
     init(
-        commands: RedisClient, eventLoop: any EventLoop, logger: Logger,
+        commands: RedisClient, recovery: Recovery, eventLoop: any EventLoop, logger: Logger,
         emit: @escaping @Sendable (String, UserUpdate) -> Void
     ) {
         self.commands = commands
+        self.recovery = recovery
         self.eventLoop = eventLoop
         self.logger = logger
         self.emit = emit
@@ -38,12 +48,18 @@ final class UpdateFanout: Sendable {
 
     /// Counts one socket of the user.
     ///
-    /// - Returns: a future that succeeds when every later update reaches the user's room, or after `limit`: the
-    ///   subscription is then still to come, and brings along what was missed.
-    func join(_ userID: String, limit: TimeAmount) -> EventLoopFuture<Void> {
-        let promise = eventLoop.makePromise(of: Void.self)
-        let timeout = eventLoop.scheduleTask(in: limit) { promise.succeed() }
-        eventLoop.execute { self.update { $0.join(userID, waiter: promise) } }
+    /// - Parameters:
+    ///   - socketLoop: the socket's event loop, on which the future succeeds.
+    ///   - after: the last update that the socket's earlier connection has had; nil for a socket that begins anew.
+    /// - Returns: how the socket comes to its updates; nil after `limit`: the subscription is then still to come, and
+    ///   brings along what was missed since now.
+    func join(
+        _ userID: String, on socketLoop: any EventLoop, after: StreamID? = nil, limit: TimeAmount
+    ) -> EventLoopFuture<Arrival?> {
+        let promise = socketLoop.makePromise(of: Arrival?.self)
+        let timeout = socketLoop.scheduleTask(in: limit) { promise.succeed(nil) }
+        let waiter = Waiter(eventLoop: socketLoop, promise: promise)
+        eventLoop.execute { self.update { $0.join(userID, waiter: waiter, after: after) } }
         promise.futureResult.whenComplete { _ in timeout.cancel() }
         return promise.futureResult
     }
@@ -77,7 +93,8 @@ final class UpdateFanout: Sendable {
         switch action {
         case .subscribe(let userID): subscriber?.subscribe(UserKeys.updates(userID))
         case .unsubscribe(let userID): subscriber?.unsubscribe(UserKeys.updates(userID))
-        case .joined(let promise): promise.succeed()
+        case .joined(let waiter, let arrival):
+            waiter.eventLoop.execute { waiter.promise.succeed(arrival) }
         case .emit(let userID, let update): emit(userID, update)
         case .readLast(let userID, let generation):
             commands.send(["XREVRANGE", .text(UserKeys.history(userID)), "+", "-", "COUNT", "1"]) { reply in
@@ -88,15 +105,28 @@ final class UpdateFanout: Sendable {
                 }
             }
         case .read(let userID, let position, let generation):
-            commands.send([
-                "XRANGE", .text(UserKeys.history(userID)), .text("(\(position)"), "+", "COUNT",
-                RedisArgument(Machine.page),
-            ]) { reply in
-                let updates = History.updates(reply)
-                self.eventLoop.execute {
-                    self.update { $0.read(updates, of: userID, generation: generation, .now()) }
-                }
+            readHistory(userID, after: position) { machine, updates in
+                machine.read(updates, of: userID, generation: generation, .now())
             }
+        case .readMissed(let userID, let position, let ticket):
+            let recovery = recovery
+            readHistory(userID, after: position) { machine, updates in
+                let oldest = recovery.oldest(now: WallClock.millisecondsSince1970())
+                return machine.readMissed(updates, of: userID, ticket: ticket, oldest: oldest, .now())
+            }
+        }
+    }
+
+    private func readHistory(
+        _ userID: String, after position: StreamID,
+        _ answer: @escaping @Sendable (inout Machine, [UserUpdate]?) -> [Machine.Action]
+    ) {
+        commands.send([
+            "XRANGE", .text(UserKeys.history(userID)), .text("(\(position)"), "+", "COUNT",
+            RedisArgument(Machine.page),
+        ]) { reply in
+            let updates = History.updates(reply)
+            self.eventLoop.execute { self.update { answer(&$0, updates) } }
         }
     }
 
@@ -125,15 +155,17 @@ enum History {
             else { return nil }
             var event: String?
             var data: ByteBuffer?
+            var previous: StreamID?
             for index in stride(from: 0, to: fields.count - 1, by: 2) {
                 switch fields[index].text {
                 case "event": event = fields[index + 1].text
                 case "data": data = fields[index + 1].bytes
+                case "prev": previous = fields[index + 1].text.flatMap { StreamID($0) }
                 default: break
                 }
             }
             guard let event, let data else { return nil }
-            return UserUpdate(id: id, event: event, data: data)
+            return UserUpdate(id: id, previous: previous, event: event, data: data)
         }
     }
 }

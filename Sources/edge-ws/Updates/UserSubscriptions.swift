@@ -1,20 +1,32 @@
 import NIOCore
 import Shared
 
+/// How a socket comes to its user's updates.
+struct Arrival: Equatable, Sendable {
+    /// Every update after this one reaches the user's room.
+    let position: StreamID
+    /// All that the socket's earlier connection has missed up to `position`, in order; nil for a socket that begins anew.
+    let missed: [UserUpdate]?
+}
+
 /// Which users have sockets here, and what each of them has been sent: live updates, and after a gap in the
 /// subscription those that were missed, once and in order.
 ///
-/// It does no I/O: events and time in, actions out. `Waiter` is someone who joins and waits for the subscription.
+/// It does no I/O: events and time in, actions out. `Waiter` is a socket that joins and waits for the subscription.
+/// Actions are to be performed in order: a socket that has `joined` is to get what is emitted after that, and nothing
+/// that was emitted before.
 struct UserSubscriptions<Waiter> {
     enum Action {
         case subscribe(String)
         case unsubscribe(String)
-        case joined(Waiter)
+        case joined(Waiter, Arrival)
         case emit(String, UserUpdate)
         /// Ask for the id of the user's latest update; ``readLast(_:of:generation:clock:)`` is the answer.
         case readLast(String, generation: UInt64)
         /// Ask for up to ``UserSubscriptions/page`` updates after an id; ``read(_:of:generation:_:)`` is the answer.
         case read(String, after: StreamID, generation: UInt64)
+        /// The same for one socket; ``readMissed(_:of:ticket:oldest:_:)`` is the answer.
+        case readMissed(String, after: StreamID, ticket: UInt64)
     }
 
     private enum Phase: Equatable {
@@ -27,14 +39,24 @@ struct UserSubscriptions<Waiter> {
         case live
     }
 
+    private struct Resuming {
+        let waiter: Waiter
+        var missed: MissedUpdates
+        /// When to read again after a read that failed.
+        var retryAt: NIODeadline?
+    }
+
     private struct User {
         /// Tells answers for this subscription from those for an earlier one.
         var generation: UInt64
         var sockets = 0
         var phase = Phase.starting
         /// The last update that was emitted, or at first the last one before the user came.
-        var position = StreamID(milliseconds: 0)
-        var waiters: [Waiter] = []
+        var position = StreamID.zero
+        var emitted: StreamID?
+        var waiters: [(waiter: Waiter, after: StreamID?)] = []
+        /// Sockets that are about to get what they have missed, by ticket.
+        var resuming: [UInt64: Resuming] = [:]
         var held: [UserUpdate] = []
     }
 
@@ -43,6 +65,8 @@ struct UserSubscriptions<Waiter> {
     /// Updates that are held back while a history is read; beyond it they are read from the history as well.
     static var maxHeld: Int { 1000 }
     static var retryAfter: TimeAmount { .seconds(1) }
+    /// What a client has already had elsewhere is on its way here by publication.
+    static var aheadRetry: TimeAmount { .milliseconds(100) }
 
     private var users: [String: User] = [:]
     private var lastGeneration: UInt64 = 0
@@ -54,16 +78,19 @@ struct UserSubscriptions<Waiter> {
 
     // MARK: - Sockets
 
-    mutating func join(_ id: String, waiter: Waiter) -> [Action] {
+    /// - Parameter after: the last update that the socket's earlier connection has had; nil for a socket that begins anew.
+    mutating func join(_ id: String, waiter: Waiter, after: StreamID? = nil) -> [Action] {
         guard var user = users[id] else {
             let generation = nextGeneration()
-            users[id] = User(generation: generation, sockets: 1, waiters: [waiter])
+            users[id] = User(generation: generation, sockets: 1, waiters: [(waiter, after)])
             return [.readLast(id, generation: generation)]
         }
         defer { users[id] = user }
         user.sockets += 1
-        guard user.phase == .starting || user.phase == .subscribing else { return [.joined(waiter)] }
-        user.waiters.append(waiter)
+        guard user.phase == .starting || user.phase == .subscribing else {
+            return [arrive(&user, id, waiter, after)]
+        }
+        user.waiters.append((waiter, after))
         return []
     }
 
@@ -75,7 +102,18 @@ struct UserSubscriptions<Waiter> {
             return []
         }
         users[id] = nil
-        return [.unsubscribe(id)] + user.waiters.map { .joined($0) }
+        let arrival = Arrival(position: user.position, missed: nil)
+        return [.unsubscribe(id)] + user.waiters.map { .joined($0.waiter, arrival) }
+            + user.resuming.values.map { .joined($0.waiter, arrival) }
+    }
+
+    private mutating func arrive(
+        _ user: inout User, _ id: String, _ waiter: Waiter, _ after: StreamID?
+    ) -> Action {
+        guard let after else { return .joined(waiter, Arrival(position: user.position, missed: nil)) }
+        let ticket = nextGeneration()
+        user.resuming[ticket] = Resuming(waiter: waiter, missed: MissedUpdates(after: after))
+        return .readMissed(id, after: after, ticket: ticket)
     }
 
     // MARK: - Redis
@@ -87,7 +125,7 @@ struct UserSubscriptions<Waiter> {
         _ last: StreamID??, of id: String, generation: UInt64, clock: StreamID
     ) -> [Action] {
         guard users[id]?.generation == generation, users[id]?.phase == .starting else { return [] }
-        users[id]?.position = (last ?? clock) ?? StreamID(milliseconds: 0)
+        users[id]?.position = (last ?? clock) ?? .zero
         users[id]?.phase = .subscribing
         return [.subscribe(id)]
     }
@@ -96,11 +134,18 @@ struct UserSubscriptions<Waiter> {
     mutating func subscribed(_ id: String) -> [Action] {
         guard var user = users[id], user.phase != .starting else { return [] }
         defer { users[id] = user }
+        let waiters = user.waiters
+        user.waiters = []
+        var actions: [Action] = []
+        for (waiter, after) in waiters { actions.append(arrive(&user, id, waiter, after)) }
+        return actions + [catchUp(&user, id)]
+    }
+
+    private mutating func catchUp(_ user: inout User, _ id: String) -> Action {
         user.generation = nextGeneration()
         user.phase = .catchingUp
-        defer { user.waiters = [] }
-        return user.waiters.map { .joined($0) }
-            + [.read(id, after: user.position, generation: user.generation)]
+        user.held = []
+        return .read(id, after: user.position, generation: user.generation)
     }
 
     mutating func received(_ update: UserUpdate, for id: String) -> [Action] {
@@ -109,6 +154,10 @@ struct UserSubscriptions<Waiter> {
         guard user.phase == .live else {
             if user.held.count < Self.maxHeld { user.held.append(update) }
             return []
+        }
+        // The one before it has not come, so it is read from the history, and this one with it.
+        if let previous = update.previous, previous != user.position, update.id > user.position {
+            return [catchUp(&user, id)]
         }
         return Self.take(&user, id, [update])
     }
@@ -122,9 +171,8 @@ struct UserSubscriptions<Waiter> {
         }
         defer { users[id] = user }
         guard let updates else {
-            let until = now + Self.retryAfter
-            user.phase = .waitingToCatchUp(until: until)
-            nextWakeUp = min(nextWakeUp ?? until, until)
+            user.phase = .waitingToCatchUp(until: now + Self.retryAfter)
+            wakeUp(at: now + Self.retryAfter)
             return []
         }
         let actions = Self.take(&user, id, updates)
@@ -138,16 +186,64 @@ struct UserSubscriptions<Waiter> {
         return actions + Self.take(&user, id, user.held)
     }
 
+    /// - Parameters:
+    ///   - updates: in order, at most ``page`` of them; nil when they could not be read.
+    ///   - oldest: a socket that has missed anything older begins anew (ms since 1970).
+    mutating func readMissed(
+        _ updates: [UserUpdate]?, of id: String, ticket: UInt64, oldest: UInt64, _ now: NIODeadline
+    ) -> [Action] {
+        guard var user = users[id], var resuming = user.resuming[ticket] else { return [] }
+        defer { users[id] = user }
+        guard let updates else {
+            resuming.retryAt = now + Self.retryAfter
+            user.resuming[ticket] = resuming
+            wakeUp(at: now + Self.retryAfter)
+            return []
+        }
+        let verdict = resuming.missed.add(
+            updates, isFull: updates.count >= Self.page, position: user.position, emitted: user.emitted,
+            oldest: oldest)
+        user.resuming[ticket] = nil
+        switch verdict {
+        case .more:
+            user.resuming[ticket] = resuming
+            return [.readMissed(id, after: resuming.missed.last, ticket: ticket)]
+        case .ahead:
+            resuming.retryAt = now + Self.aheadRetry
+            user.resuming[ticket] = resuming
+            wakeUp(at: now + Self.aheadRetry)
+            return []
+        case .complete(let missed):
+            return [.joined(resuming.waiter, Arrival(position: user.position, missed: missed))]
+        case .incomplete:
+            return [.joined(resuming.waiter, Arrival(position: user.position, missed: nil))]
+        }
+    }
+
+    // MARK: - Time
+
+    private mutating func wakeUp(at time: NIODeadline) { nextWakeUp = min(nextWakeUp ?? time, time) }
+
     mutating func tick(_ now: NIODeadline) -> [Action] {
         var actions: [Action] = []
         nextWakeUp = nil
         for (id, user) in users {
-            guard case .waitingToCatchUp(let until) = user.phase else { continue }
-            if until <= now {
-                users[id]?.phase = .catchingUp
-                actions.append(.read(id, after: user.position, generation: user.generation))
-            } else {
-                nextWakeUp = min(nextWakeUp ?? until, until)
+            if case .waitingToCatchUp(let until) = user.phase {
+                if until <= now {
+                    users[id]?.phase = .catchingUp
+                    actions.append(.read(id, after: user.position, generation: user.generation))
+                } else {
+                    wakeUp(at: until)
+                }
+            }
+            for (ticket, resuming) in user.resuming {
+                guard let retryAt = resuming.retryAt else { continue }
+                if retryAt <= now {
+                    users[id]?.resuming[ticket]?.retryAt = nil
+                    actions.append(.readMissed(id, after: resuming.missed.last, ticket: ticket))
+                } else {
+                    wakeUp(at: retryAt)
+                }
             }
         }
         return actions
@@ -158,6 +254,7 @@ struct UserSubscriptions<Waiter> {
         updates.compactMap { update in
             guard update.id > user.position else { return nil }
             user.position = update.id
+            user.emitted = update.id
             return .emit(id, update)
         }
     }

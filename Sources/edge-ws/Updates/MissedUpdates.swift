@@ -1,0 +1,57 @@
+import Shared
+
+/// Puts together what one connection has missed, out of pages of its user's history, and tells whether that is all.
+///
+/// Every entry names the one before it, so a history that was trimmed or lost in between does not pass for complete.
+struct MissedUpdates {
+    enum Verdict: Equatable {
+        /// Read on after ``last``.
+        case more
+        /// The client is ahead of its user's room, which would repeat to it what it has: read on in a while.
+        case ahead
+        case complete([UserUpdate])
+        /// Something is no longer there, too old, or more than a client is told.
+        case incomplete
+    }
+
+    /// Updates that a client is sent at once.
+    static let longest = 10_000
+    /// Reads for one connection, so that a history that grows as fast as it is read comes to an end.
+    static let mostReads = 50
+
+    private let after: StreamID
+    private(set) var last: StreamID
+    private var updates: [UserUpdate] = []
+    private var reads = 0
+
+    /// - Parameter after: the last update that the client has.
+    init(after: StreamID) {
+        self.after = after
+        last = after
+    }
+
+    /// Takes the answer to one read after ``last``.
+    ///
+    /// - Parameters:
+    ///   - isFull: whether the page was as long as pages are, so that there may be more.
+    ///   - position: up to where the user's room has been told; what is later comes by the room.
+    ///   - emitted: the last update that the room has been told, which the history is known to have.
+    ///   - oldest: no missed update may be older than this time (ms since 1970).
+    mutating func add(
+        _ page: [UserUpdate], isFull: Bool, position: StreamID, emitted: StreamID?, oldest: UInt64
+    ) -> Verdict {
+        reads += 1
+        for update in page {
+            guard update.previous == last else { return .incomplete }
+            updates.append(update)
+            last = update.id
+        }
+        if let first = updates.first, first.id.milliseconds < oldest { return .incomplete }
+        let isMore = isFull || last < (emitted ?? last)
+        if isMore || position < after {
+            guard reads < Self.mostReads, updates.count <= Self.longest else { return .incomplete }
+            return isMore ? .more : .ahead
+        }
+        return .complete(updates.filter { $0.id <= position })
+    }
+}
