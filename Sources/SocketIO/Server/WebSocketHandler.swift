@@ -34,6 +34,12 @@ final class WebSocketHandler: ChannelInboundHandler {
         case .text, .binary: begin(context, frame)
         case .continuation: goOn(context, frame)
         case .ping:
+            // Who asks for pongs and takes none would make them pile up.
+            guard context.channel.isWritable else {
+                isDone = true
+                context.close(promise: nil)
+                return deliver(.gone(.slowConsumer))
+            }
             let pong = WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData)
             context.writeAndFlush(NIOAny(pong), promise: nil)
         case .pong: break
