@@ -111,8 +111,8 @@ let package = Package(
         .executableTarget(
             name: "edge-ws",
             dependencies: [
-                "Shared", "Admin", "Authentication", "Operations", "SocketIO", "RedisClient", "RawJSON",
-                nioCore, nioPosix, logging, argumentParser, lifecycle,
+                "Shared", "Admin", "SocketIO", "RedisClient", "RawJSON", nioCore, nioPosix, logging,
+                argumentParser, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
@@ -148,8 +148,9 @@ let package = Package(
         .testTarget(
             name: "SocketIOTests",
             dependencies: [
-                "SocketIO", "RawJSON", nioCore, nioPosix, logging,
+                "SocketIO", "RawJSON", nioCore, nioPosix, nioEmbedded, logging,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -52,7 +52,7 @@ struct EdgeWS: AsyncParsableCommand {
                     secret: settings.recoverySecret, recovery: recovery, commands: commands, logger: logger),
                 admin,
                 SocketIOService(
-                    server: server, host: settings.host, port: settings.port,
+                    server: server, recovery: recovery, host: settings.host, port: settings.port,
                     drainTime: settings.drainTime, shutdownTimeout: common.shutdownTimeout, logger: logger),
             ]
         }

@@ -8,6 +8,7 @@ import Synchronization
 /// connect to another replica.
 struct SocketIOService: Service {
     let server: SocketIOServer
+    let recovery: Recovery
     let host: String
     let port: Int
     let drainTime: Duration
@@ -15,6 +16,7 @@ struct SocketIOService: Service {
     let logger: Logger
 
     func run() async throws {
+        await RecoveryKey.wait(for: recovery, limit: .seconds(2))
         let bound = try await server.start(host: host, port: port)
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(bound)"])
         try? await gracefulShutdown()

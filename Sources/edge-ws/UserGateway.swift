@@ -37,6 +37,9 @@ final class UserGateway: SocketIODelegate {
         if let named, !UserID.isValid(named) {
             return socket.eventLoop.makeSucceededFuture(.refuse(message: Self.tooLong, data: nil))
         }
+        if recovery.mustWait(for: request.auth) {
+            return socket.eventLoop.makeSucceededFuture(.postpone)
+        }
         let claim = recovery.claim(request.auth, userID: named)
         guard let userID = claim?.userID ?? named else {
             var admission = Admission()

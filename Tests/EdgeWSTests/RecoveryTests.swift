@@ -96,9 +96,20 @@ import Testing
         #expect(claim(pid, offset: "9-0/1", userID: "1") == claimed(later))
         #expect(
             claim(pid, offset: "4-0/1", userID: "1") == claimed(position), "kept from an earlier connection")
-        #expect(claim(pid, offset: "nonsense", userID: "1") == claimed(position))
+        #expect(claim(pid, offset: "nonsense", userID: "1") == nil, "what the client has had cannot be told")
         #expect(claim(pid, userID: "2") == nil, "another user's")
         #expect(claim(pid, userID: nil) == nil)
+        #expect(claim(pid, offset: "9-0/2", userID: "1") == nil, "another user's updates")
+    }
+
+    @Test func whoWantsToRecoverWaitsForTheKey() {
+        let recovery = Recovery(window: .seconds(1))
+        let (wish, other) = (ByteBuffer(string: "{\"pid\":\"x\"}"), ByteBuffer(string: "{}"))
+        #expect(recovery.mustWait(for: wish))
+        #expect(!recovery.mustWait(for: other) && !recovery.mustWait(for: nil))
+        recovery.use(Self.key)
+        #expect(!recovery.mustWait(for: wish))
+        #expect(!Recovery(window: .zero).mustWait(for: wish))
     }
 
     @Test func anOffsetTellsTheUserOfASocketThatHadNoneAtFirst() throws {

@@ -35,6 +35,14 @@ final class Recovery: Sendable {
         return PrivateID(socketID: socketID, userID: userID, position: position).signed(with: key)
     }
 
+    /// Whether a connection that is to be recovered has to wait: the key is not known yet.
+    func mustWait(for auth: ByteBuffer?) -> Bool {
+        guard isEnabled, !hasKey, let auth else { return false }
+        return (try? RawJSON.object(auth))?["pid"] != nil
+    }
+
+    var hasKey: Bool { key.withLock { $0 != nil } }
+
     /// What the payload of CONNECT (`{"pid":…,"offset":…}`) claims; nil when it is nothing that can be gone on with.
     ///
     /// - Parameter userID: the user that the client names now. A connection that was made for another is not theirs.
@@ -43,13 +51,16 @@ final class Recovery: Sendable {
             let text = members["pid"]?.string, let privateID = PrivateID(text, key: key),
             privateID.userID == userID
         else { return nil }
-        var (owner, position) = (privateID.userID, privateID.position)
-        if let offset = members["offset"]?.string.flatMap({ UpdateOffset($0) }) {
-            // An offset may be older than the connection: the client keeps it when it could not recover.
-            position = offset.userID == owner ? max(position, offset.id) : offset.id
-            owner = offset.userID
+        func claim(_ owner: String?, _ position: StreamID) -> Claim {
+            Claim(text: text, socketID: privateID.socketID, userID: owner, position: position)
         }
-        return Claim(text: text, socketID: privateID.socketID, userID: owner, position: position)
+        guard let given = members["offset"] else { return claim(userID, privateID.position) }
+        // With an offset that cannot be read, what the client has had cannot be told.
+        guard let offset = given.string.flatMap({ UpdateOffset($0) }) else { return nil }
+        // Offsets are not signed, so one may name a user only where `register-user` might as well.
+        guard let userID else { return claim(offset.userID, offset.id) }
+        // It may be older than the connection: a client keeps it when it could not recover.
+        return offset.userID == userID ? claim(userID, max(privateID.position, offset.id)) : nil
     }
 
     /// An update as clients get it; while connections can be recovered, with its offset as the last argument.

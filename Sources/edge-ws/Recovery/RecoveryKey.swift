@@ -24,6 +24,14 @@ struct RecoveryKey: Service {
         await cancelWhenGracefulShutdown { await share() }
     }
 
+    /// Waits for the key, so that the first clients can recover as well, but no longer than `limit`: Redis may be away.
+    static func wait(for recovery: Recovery, limit: Duration) async {
+        let deadline = ContinuousClock.now + limit
+        while recovery.isEnabled, !recovery.hasKey, ContinuousClock.now < deadline {
+            do { try await Task.sleep(for: .milliseconds(10)) } catch { return }
+        }
+    }
+
     /// A service that ends early would end the process.
     private func untilShutdown() async { try? await gracefulShutdown() }
 
@@ -39,7 +47,7 @@ struct RecoveryKey: Service {
                 if !isShared { logger.debug("recovery key shared") }
                 (mine, isShared) = (agreed, true)
             }
-            try? await Task.sleep(for: isShared ? .seconds(30) : .milliseconds(100))
+            try? await Task.sleep(for: isShared ? .seconds(30) : .milliseconds(20))
         }
     }
 }
