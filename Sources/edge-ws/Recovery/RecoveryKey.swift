@@ -35,7 +35,8 @@ struct RecoveryKey: Service {
     /// A service that ends early would end the process.
     private func untilShutdown() async { try? await gracefulShutdown() }
 
-    /// Now and then again, since a Redis that has lost its data has lost the key: the replicas agree on one anew.
+    /// Every second again: a Redis that has lost its data has lost the key, and gets it back from whoever has it before a
+    /// replica that starts makes another, by which connections of the others could not be recovered.
     private func share() async {
         var mine = SymmetricKey(size: .bits256).withUnsafeBytes { Data($0).base64EncodedString() }
         var isShared = false
@@ -47,7 +48,7 @@ struct RecoveryKey: Service {
                 if !isShared { logger.debug("recovery key shared") }
                 (mine, isShared) = (agreed, true)
             }
-            try? await Task.sleep(for: isShared ? .seconds(30) : .milliseconds(20))
+            try? await Task.sleep(for: isShared ? .seconds(1) : .milliseconds(20))
         }
     }
 }
