@@ -53,9 +53,13 @@ public final class SocketIOSocket: Sendable {
     /// Puts the client out of the namespace; the official client does not reconnect by itself after this.
     public func disconnect() { state.value.session?.disconnect(namespace) }
 
+    /// Broadcasts to the namespace reach it from now on.
+    func enter() { state.value.rooms.enter(self) }
+
     func leaveAll() {
         for room in state.value.joined { state.value.rooms.leave(self, room) }
         state.value.joined = []
+        state.value.rooms.exit(self)
     }
 }
 
@@ -68,6 +72,19 @@ final class RoomShard {
 
     /// By object and not by id: a connection that was recovered may for a while have the id of one that is still open.
     private var rooms: [Key: [ObjectIdentifier: SocketIOSocket]] = [:]
+    private var namespaces: [String: [ObjectIdentifier: SocketIOSocket]] = [:]
+
+    func enter(_ socket: SocketIOSocket) {
+        namespaces[socket.namespace, default: [:]][ObjectIdentifier(socket)] = socket
+    }
+
+    func exit(_ socket: SocketIOSocket) { namespaces[socket.namespace]?[ObjectIdentifier(socket)] = nil }
+
+    func sockets(in namespace: String) -> [ObjectIdentifier: SocketIOSocket] { namespaces[namespace] ?? [:] }
+
+    func sockets(in namespace: String, room: String) -> [ObjectIdentifier: SocketIOSocket] {
+        rooms[Key(namespace: namespace, room: room)] ?? [:]
+    }
 
     func join(_ socket: SocketIOSocket, _ room: String) {
         rooms[Key(namespace: socket.namespace, room: room), default: [:]][
@@ -82,8 +99,7 @@ final class RoomShard {
 
     func emit(_ event: EncodedEvent, to room: String) {
         // A copy: a slow client that is closed by this leaves the room meanwhile.
-        guard let sockets = rooms[Key(namespace: event.namespace, room: room)] else { return }
-        for socket in sockets.values { socket.emit(event) }
+        for socket in sockets(in: event.namespace, room: room).values { socket.emit(event) }
     }
 }
 

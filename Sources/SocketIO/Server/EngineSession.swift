@@ -212,6 +212,7 @@ final class EngineSession {
     /// In one turn of the loop, so that what is emitted to the rooms later comes after what was missed.
     private func admit(_ socket: SocketIOSocket, _ admission: Admission) {
         if let recovered = admission.recoveredID { socket.id = recovered }
+        socket.enter()
         for room in admission.rooms { socket.join(room) }
         perform(
             connection.decided(

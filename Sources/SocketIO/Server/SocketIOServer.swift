@@ -53,9 +53,13 @@ public final class SocketIOServer: Sendable {
 
     /// Sends an event to every socket here that is in a room of the event's namespace.
     public func emit(_ event: EncodedEvent, toRoom room: String) {
+        onEachLoop { $0.emit(event, to: room) }
+    }
+
+    func onEachLoop(_ body: @escaping @Sendable (RoomShard) -> Void) {
         for eventLoop in group.makeIterator() {
             guard let shard = shards[ObjectIdentifier(eventLoop)] else { continue }
-            eventLoop.execute { shard.value.emit(event, to: room) }
+            eventLoop.execute { body(shard.value) }
         }
     }
 
