@@ -49,6 +49,7 @@ let package = Package(
 
         // Protocols and clients that stand alone.
         .target(name: "RawJSON", dependencies: [nioCore], swiftSettings: strict),
+        .target(name: "MessagePack", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
         .target(
             name: "SocketIO",
             dependencies: [
@@ -111,7 +112,8 @@ let package = Package(
         .executableTarget(
             name: "edge-ws",
             dependencies: [
-                "Shared", "Admin", "SocketIO", "RedisClient", "RawJSON", nioCore, nioPosix, logging,
+                "Shared", "Admin", "SocketIO", "RedisClient", "MessagePack", "RawJSON", nioCore, nioPosix,
+                logging,
                 argumentParser, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
@@ -180,6 +182,9 @@ let package = Package(
             name: "EdgeHTTPTests",
             dependencies: ["edge-http", "Operations", "Shared", nioCore, nioEmbedded, logging, hummingbird],
             swiftSettings: strict),
+        .testTarget(
+            name: "MessagePackTests", dependencies: ["MessagePack", "RawJSON", nioCore], swiftSettings: strict
+        ),
         .testTarget(
             name: "RawJSONTests", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
     ]
