@@ -172,7 +172,7 @@ let package = Package(
         .testTarget(
             name: "EdgeWSTests",
             dependencies: [
-                "edge-ws", "RedisClient", "Shared", nioCore,
+                "edge-ws", "RedisClient", "Shared", "SocketIO", nioCore, logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: strict),
         .testTarget(

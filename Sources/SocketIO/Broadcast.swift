@@ -36,3 +36,11 @@ extension RoomShard {
         return chosen.values
     }
 }
+
+extension EncodedEvent {
+    /// Clients' parsers take no more in one packet, and close the connection.
+    public static var maxAttachments: Int { SocketPacket.maxAttachments }
+
+    /// Whether the protocol keeps a name for itself; clients close the connection at an event of such a name.
+    public static func isReserved(_ name: String) -> Bool { SocketPacket.reservedEvents.contains(name) }
+}

@@ -72,7 +72,7 @@ public protocol SocketIODelegate: AnyObject, Sendable {
 }
 
 /// An event encoded once, to be sent to any number of sockets of its namespace.
-public struct EncodedEvent: Sendable {
+public struct EncodedEvent: Sendable, Equatable {
     let namespace: String
     let packets: [EnginePacket]
 

@@ -26,11 +26,24 @@ struct EdgeWS: AsyncParsableCommand {
             let recovery = Recovery(window: settings.recoveryWindow)
             let rooms = Rooms(namespace: settings.namespace, recovery: recovery)
             let updates = UpdateFanout(
-                commands: commands, recovery: recovery, eventLoop: eventLoop, logger: logger
+                commands: commands, recovery: recovery, emitter: settings.emitter, eventLoop: eventLoop,
+                logger: logger
             ) { rooms.emit($1, to: $0) }
-            let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) {
-                updates.handle($0)
+            let emitter = settings.emitter.map { channels in
+                EmitterIntake(
+                    channels, limit: settings.socketIO.bufferLimit, keepsOffset: recovery.isEnabled,
+                    logger: logger
+                ) { rooms.emit($0, to: $1) }
             }
+            let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) { event in
+                if case .message(let channel, let message) = event,
+                    emitter?.take(message, from: channel) == true
+                {
+                    return
+                }
+                updates.handle(event)
+            }
+            if let channel = settings.emitter?.broadcast { subscriber.subscribe(channel) }
             updates.attach(subscriber)
             let server = SocketIOServer(
                 settings.socketIO, namespaces: [settings.namespace],
@@ -52,7 +65,8 @@ struct EdgeWS: AsyncParsableCommand {
                     secret: settings.recoverySecret, recovery: recovery, commands: commands, logger: logger),
                 admin,
                 SocketIOService(
-                    server: server, recovery: recovery, host: settings.host, port: settings.port,
+                    server: server, recovery: recovery, emitter: emitter, host: settings.host,
+                    port: settings.port,
                     drainTime: settings.drainTime, shutdownTimeout: common.shutdownTimeout, logger: logger),
             ]
         }
@@ -75,5 +89,9 @@ private final class Rooms: Sendable {
     func emit(_ update: UserUpdate, to userID: String) {
         let event = recovery.event(update, of: userID, namespace: namespace)
         server.withLock { $0 }?.emit(event, toRoom: UserGateway.room(userID))
+    }
+
+    func emit(_ event: EncodedEvent, to audience: Audience) {
+        server.withLock { $0 }?.emit(event, to: audience)
     }
 }

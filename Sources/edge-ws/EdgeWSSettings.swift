@@ -17,6 +17,8 @@ struct EdgeWSSettings: ProcessSettings {
     /// Empty: the replicas agree on one.
     let recoverySecret: String
     let drainTime: Duration
+    /// Nil: what Socket.IO emitters publish is not delivered.
+    let emitter: EmitterChannels?
     let redisHost: String
     let redisPort: Int
 
@@ -78,6 +80,12 @@ struct EdgeWSSettings: ProcessSettings {
             help:
                 "Time (ms) after SIGTERM over which the clients' connections are closed; less than SHUTDOWN_TIMEOUT."
         )
+        let isEmitterOn = reader.choice(
+            "WS_EMITTER", default: "off", of: ["off": false, "on": true],
+            help: "`on`: what Socket.IO Redis emitters publish is delivered; whoever may publish is trusted.")
+        let prefix = reader.string(
+            "WS_EMITTER_PREFIX", default: "socket.io", help: "Option `key` of those emitters.")
+        emitter = isEmitterOn == true ? EmitterChannels(prefix: prefix, namespace: namespace) : nil
         (redisHost, redisPort) = RedisSetting.read(&reader)
     }
 }

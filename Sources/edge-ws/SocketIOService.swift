@@ -9,6 +9,7 @@ import Synchronization
 struct SocketIOService: Service {
     let server: SocketIOServer
     let recovery: Recovery
+    let emitter: EmitterIntake?
     let host: String
     let port: Int
     let drainTime: Duration
@@ -29,11 +30,14 @@ struct SocketIOService: Service {
         }
         await server.stop()
         let statistics = server.statistics
+        let emitted = emitter?.statistics ?? .init()
         logger.info(
             "summary",
             metadata: [
                 "slowConsumers": "\(statistics.slowConsumers)",
                 "refusedConnections": "\(statistics.refusedConnections)",
+                "emitterEvents": "\(emitted.events)",
+                "emitterRefused": "\(emitted.refused)",
                 "sessionsLeft": "\(statistics.sessions)",
             ])
     }

@@ -17,7 +17,7 @@ enum SocketPacket: Equatable, Sendable {
     /// More binary attachments in one packet are refused, as by the official parser.
     static let maxAttachments = 10
 
-    private static let reservedEvents: Set<String> = [
+    static let reservedEvents: Set<String> = [
         "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
     ]
 

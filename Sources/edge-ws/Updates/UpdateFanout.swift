@@ -25,18 +25,22 @@ final class UpdateFanout: Sendable {
     private let eventLoop: any EventLoop
     private let commands: RedisClient
     private let recovery: Recovery
+    private let emitter: EmitterChannels?
     private let logger: Logger
     private let emit: @Sendable (String, UserUpdate) -> Void
     private let state: NIOLoopBoundBox<State>
     private let subscriptions = Mutex<RedisSubscriber?>(nil)
 
-    /// - Parameter emit: sends an update to every socket of a user.
+    /// - Parameters:
+    ///   - emitter: where what emitters publish to a user's room comes from; nil: it is not taken.
+    ///   - emit: sends an update to every socket of a user.
     init(
-        commands: RedisClient, recovery: Recovery, eventLoop: any EventLoop, logger: Logger,
-        emit: @escaping @Sendable (String, UserUpdate) -> Void
+        commands: RedisClient, recovery: Recovery, emitter: EmitterChannels?, eventLoop: any EventLoop,
+        logger: Logger, emit: @escaping @Sendable (String, UserUpdate) -> Void
     ) {
         self.commands = commands
         self.recovery = recovery
+        self.emitter = emitter
         self.eventLoop = eventLoop
         self.logger = logger
         self.emit = emit
@@ -91,8 +95,13 @@ final class UpdateFanout: Sendable {
 
     private func perform(_ action: Machine.Action) {
         switch action {
-        case .subscribe(let userID): subscriber?.subscribe(UserKeys.updates(userID))
-        case .unsubscribe(let userID): subscriber?.unsubscribe(UserKeys.updates(userID))
+        case .subscribe(let userID):
+            // In this order both are there when the updates' is confirmed, for which the user's sockets wait.
+            if let emitter { subscriber?.subscribe(emitter.room(UserGateway.room(userID))) }
+            subscriber?.subscribe(UserKeys.updates(userID))
+        case .unsubscribe(let userID):
+            if let emitter { subscriber?.unsubscribe(emitter.room(UserGateway.room(userID))) }
+            subscriber?.unsubscribe(UserKeys.updates(userID))
         case .joined(let waiter, let arrival):
             waiter.eventLoop.execute { waiter.promise.succeed(arrival) }
         case .emit(let userID, let update): emit(userID, update)
