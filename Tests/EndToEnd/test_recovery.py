@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from harness.processes import Process
 from harness.recovering import RecoveringClient
 from harness.stack import Stack
 
@@ -195,20 +194,6 @@ async def is_fresh(stack: Stack, client: RecoveringClient, user: str, earlier: s
     assert numbers(client)[count:] == [100]
 
 
-@contextlib.contextmanager
-def replica(stack: Stack, **settings):
-    """One more replica, with other settings."""
-    env = {**stack.ws[0].env, "INSTANCE": "edge-ws-other", "WS_PORT": 0, "WS_ADMIN_PORT": 0, **settings}
-    process = Process("edge-ws-other", stack.ws[0].command, stack.folder / "edge-ws-other", env)
-    try:
-        process.start()
-        stack.wait_started(process)
-        stack.wait_ready(process)
-        yield stack.ports[process.name]
-    finally:
-        process.stop()
-
-
 @pytest.mark.parametrize("missed, recovered", [([], True), ([2], False)])
 def test_the_window_is_over(stack, user, missed, recovered):
     """Where nothing was missed there is nothing that could be too old."""
@@ -229,8 +214,8 @@ def test_the_window_is_over(stack, user, missed, recovered):
             else:
                 await is_fresh(stack, client, user, earlier)
 
-    with replica(stack, WS_RECOVERY_WINDOW=1000) as port:
-        run(scenario(port))
+    with stack.replica(WS_RECOVERY_WINDOW=1000) as other:
+        run(scenario(stack.ports[other.name]))
 
 
 # Not ("del", 0): a client that has had nothing cannot tell a history that is gone from one that never began.

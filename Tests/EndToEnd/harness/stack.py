@@ -1,5 +1,6 @@
 """All parts together, on free ports, in a folder of their own."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -174,6 +176,19 @@ class Stack:
         if process is self.own_broker:
             time.sleep(1.5)
         process.kill()
+
+    @contextlib.contextmanager
+    def replica(self, name: str = "edge-ws-other", **settings) -> Iterator[Process]:
+        """One more edge-ws, with other settings; its port is in `ports` under its name."""
+        env = {**self.ws[0].env, "INSTANCE": name, "WS_PORT": 0, "WS_ADMIN_PORT": 0, **settings}
+        process = Process(name, self.ws[0].command, self.folder / name, env)
+        try:
+            process.start()
+            self.wait_started(process)
+            self.wait_ready(process)
+            yield process
+        finally:
+            process.stop()
 
     def repair(self) -> None:
         """Starts what does not run and waits until all is well again."""
