@@ -53,8 +53,10 @@ public enum OperationOutcome {
 
     /// Nothing was sent, so that it is safe to send the request again after `retryAfter` seconds.
     public static func unavailable(code: String, detail: String, retryAfter: Int) -> Problem {
-        Problem(
+        let seconds = String(max(1, retryAfter))
+        // Also in the document, since an acknowledgement has no headers.
+        return Problem(
             status: .serviceUnavailable, code: code, detail: detail,
-            headers: [.retryAfter: String(max(1, retryAfter))])
+            extensions: [("retryAfter", ByteBuffer(string: seconds))], headers: [.retryAfter: seconds])
     }
 }
