@@ -112,9 +112,9 @@ let package = Package(
         .executableTarget(
             name: "edge-ws",
             dependencies: [
-                "Shared", "Admin", "SocketIO", "RedisClient", "MessagePack", "RawJSON", nioCore, nioPosix,
-                logging,
-                argumentParser, lifecycle,
+                "Shared", "Admin", "Authentication", "Operations", "SocketIO", "RedisClient", "MessagePack",
+                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
@@ -172,7 +172,7 @@ let package = Package(
         .testTarget(
             name: "EdgeWSTests",
             dependencies: [
-                "edge-ws", "RedisClient", "Shared", "SocketIO", nioCore, logging,
+                "edge-ws", "Authentication", "RedisClient", "Shared", "SocketIO", nioCore, logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: strict),
         .testTarget(

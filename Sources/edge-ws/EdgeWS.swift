@@ -1,8 +1,10 @@
 import Admin
 import ArgumentParser
+import Authentication
 import Logging
 import NIOCore
 import NIOPosix
+import Operations
 import RedisClient
 import ServiceLifecycle
 import Shared
@@ -45,10 +47,20 @@ struct EdgeWS: AsyncParsableCommand {
             }
             if let channel = settings.emitter?.broadcast { subscriber.subscribe(channel) }
             updates.attach(subscriber)
+            let authenticator = try await Self.authenticator(settings, common, logger)
+            let bridge = settings.bridgeSocket.map {
+                BridgeClient(
+                    .init(
+                        path: $0, role: EdgeWSSettings.process, instance: common.instance,
+                        build: Build.version),
+                    logger: logger)
+            }
+            let requests = Self.requests(settings, bridge, logger)
             let server = SocketIOServer(
                 settings.socketIO, namespaces: [settings.namespace],
                 delegate: UserGateway(
-                    namespace: settings.namespace, updates: updates, recovery: recovery, logger: logger),
+                    namespace: settings.namespace, updates: updates, recovery: recovery,
+                    authenticator: authenticator, requests: requests, logger: logger),
                 group: group, logger: logger)
             rooms.attach(server)
             let admin = AdminServer(
@@ -59,17 +71,49 @@ struct EdgeWS: AsyncParsableCommand {
                 return Readiness(missing: [server.isDraining ? "draining" : nil, missing].compactMap { $0 })
             }
             // Stopped in the reverse order: updates flow until the last client is gone.
-            return [
+            let services: [any Service] = [
                 commands, subscriber,
                 RecoveryKey(
                     secret: settings.recoverySecret, recovery: recovery, commands: commands, logger: logger),
                 admin,
                 SocketIOService(
-                    server: server, recovery: recovery, emitter: emitter, host: settings.host,
-                    port: settings.port,
-                    drainTime: settings.drainTime, shutdownTimeout: common.shutdownTimeout, logger: logger),
+                    server: server, recovery: recovery, emitter: emitter, requests: requests,
+                    host: settings.host, port: settings.port, drainTime: settings.drainTime,
+                    shutdownTimeout: common.shutdownTimeout, logger: logger),
             ]
+            return (bridge.map { [$0] } ?? []) + services
         }
+    }
+
+    private static func authenticator(
+        _ settings: EdgeWSSettings, _ common: CommonSettings, _ logger: Logger
+    ) async throws -> Authenticator? {
+        guard let authentication = settings.authentication else {
+            if common.environment == .production {
+                logger.warning(
+                    "NO AUTHENTICATION: whoever reaches this port gets any user's updates; set AUTH_JWT_SECRET or AUTH_JWT_JWKS_FILE"
+                )
+            }
+            return nil
+        }
+        return try await Authenticator(authentication)
+    }
+
+    private static func requests(
+        _ settings: EdgeWSSettings, _ bridge: BridgeClient?, _ logger: Logger
+    ) -> SocketRequests {
+        let events = EventTable(settings.operations.services, reserved: [UserGateway.registerEvent])
+        for name in events.ambiguous {
+            logger.warning("this event stands for no one operation", metadata: ["event": "\(name)"])
+        }
+        var send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
+        if let bridge { send = { await bridge.request($0) } }
+        return SocketRequests(
+            events: events,
+            limits: .init(
+                body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
+                perSocket: settings.maxRequestsPerSocket, total: settings.maxInFlight),
+            logger: logger, send: send)
     }
 }
 

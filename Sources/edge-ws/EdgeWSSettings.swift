@@ -1,4 +1,6 @@
+import Authentication
 import NIOCore
+import Operations
 import Shared
 import SocketIO
 
@@ -19,6 +21,12 @@ struct EdgeWSSettings: ProcessSettings {
     let drainTime: Duration
     /// Nil: what Socket.IO emitters publish is not delivered.
     let emitter: EmitterChannels?
+    /// Nil: pushes only.
+    let bridgeSocket: String?
+    let operations: OperationSettings
+    let maxRequestsPerSocket: Int
+    let maxInFlight: Int
+    let authentication: AuthenticationSettings?
     let redisHost: String
     let redisPort: Int
 
@@ -86,6 +94,15 @@ struct EdgeWSSettings: ProcessSettings {
         let prefix = reader.string(
             "WS_EMITTER_PREFIX", default: "socket.io", help: "Option `key` of those emitters.")
         emitter = isEmitterOn == true ? EmitterChannels(prefix: prefix, namespace: namespace) : nil
+        bridgeSocket = BridgeSocketSetting.readOptional(&reader)
+        operations = OperationSettings(from: &reader, loads: bridgeSocket != nil)
+        maxRequestsPerSocket = reader.integer(
+            "WS_MAX_REQUESTS_PER_SOCKET", default: 16, in: 1...10_000,
+            help: "Requests of one socket that may be in flight; more are answered 503.")
+        maxInFlight = reader.integer(
+            "WS_MAX_IN_FLIGHT", default: 2048, in: 1...1_000_000,
+            help: "Requests of all sockets of one edge-ws that may be in flight; more are answered 503.")
+        authentication = AuthenticationSettings.read(&reader)
         (redisHost, redisPort) = RedisSetting.read(&reader)
     }
 }

@@ -10,6 +10,7 @@ struct SocketIOService: Service {
     let server: SocketIOServer
     let recovery: Recovery
     let emitter: EmitterIntake?
+    let requests: SocketRequests
     let host: String
     let port: Int
     let drainTime: Duration
@@ -31,6 +32,7 @@ struct SocketIOService: Service {
         await server.stop()
         let statistics = server.statistics
         let emitted = emitter?.statistics ?? .init()
+        let requests = requests.statistics
         logger.info(
             "summary",
             metadata: [
@@ -38,6 +40,9 @@ struct SocketIOService: Service {
                 "refusedConnections": "\(statistics.refusedConnections)",
                 "emitterEvents": "\(emitted.events)",
                 "emitterRefused": "\(emitted.refused)",
+                "requests": "\(requests.sent)",
+                "refusedRequests": "\(requests.refused)",
+                "ignoredEvents": "\(requests.ignored)",
                 "sessionsLeft": "\(statistics.sessions)",
             ])
     }

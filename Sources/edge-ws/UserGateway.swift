@@ -1,3 +1,4 @@
+import Authentication
 import Logging
 import NIOCore
 import RawJSON
@@ -16,14 +17,23 @@ final class UserGateway: SocketIODelegate {
     private let namespace: String
     private let updates: UpdateFanout
     private let recovery: Recovery
+    /// Nil when nobody has to say who they are by a token.
+    private let authenticator: Authenticator?
+    private let requests: SocketRequests
+    private let expiry = TokenExpiry()
     private let logger: Logger
     /// Users by socket.
     private let users = Mutex<[ObjectIdentifier: String]>([:])
 
-    init(namespace: String, updates: UpdateFanout, recovery: Recovery, logger: Logger) {
+    init(
+        namespace: String, updates: UpdateFanout, recovery: Recovery, authenticator: Authenticator?,
+        requests: SocketRequests, logger: Logger
+    ) {
         self.namespace = namespace
         self.updates = updates
         self.recovery = recovery
+        self.authenticator = authenticator
+        self.requests = requests
         self.logger = logger
     }
 
@@ -32,16 +42,20 @@ final class UserGateway: SocketIODelegate {
     func connect(
         _ request: ConnectRequest, socket: SocketIOSocket
     ) -> EventLoopFuture<ConnectDecision> {
-        // An empty one is a page's that does not know its user yet.
-        let named = request.query("userId").flatMap { $0.isEmpty ? nil : $0 }
-        if let named, !UserID.isValid(named) {
-            return socket.eventLoop.makeSucceededFuture(.refuse(message: Self.tooLong, data: nil))
+        let identity: SocketIdentity
+        do {
+            identity = try SocketIdentity(
+                request, authenticator: authenticator, now: WallClock.millisecondsSince1970())
+        } catch {
+            return socket.eventLoop.makeSucceededFuture(.refuse(message: error.message, data: error.data))
         }
         if recovery.mustWait(for: request.auth) {
             return socket.eventLoop.makeSucceededFuture(.postpone)
         }
-        let claim = recovery.claim(request.auth, userID: named)
-        guard let userID = claim?.userID ?? named else {
+        if let expiresAt = identity.expiresAt { expiry.note(expiresAt, socket) }
+        // A token's user is always named here, so that no claim brings another one.
+        let claim = recovery.claim(request.auth, userID: identity.userID)
+        guard let userID = claim?.userID ?? identity.userID else {
             var admission = Admission()
             admission.recoveredID = claim?.socketID
             admission.privateID =
@@ -74,6 +88,7 @@ final class UserGateway: SocketIODelegate {
     }
 
     func connected(_ socket: SocketIOSocket) {
+        expiry.watch(socket)
         logger.debug("connected", metadata: ["socket": "\(socket.id)"])
     }
 
@@ -81,7 +96,13 @@ final class UserGateway: SocketIODelegate {
         _ name: String, arguments: [JSONValue], attachments: [ByteBuffer], ack: SocketIOAck?,
         socket: SocketIOSocket
     ) {
-        guard name == Self.registerEvent else { return }
+        guard name == Self.registerEvent else {
+            // Only what a token says is passed on as the caller's name.
+            let userID = authenticator == nil ? nil : users.withLock { $0[ObjectIdentifier(socket)] }
+            return requests.received(
+                name, arguments: arguments, attachments: attachments.count, ack: ack, userID: userID,
+                socket: socket)
+        }
         guard let userID = Self.userID(arguments.first) else {
             ack?([
                 Self.answer(
@@ -90,13 +111,20 @@ final class UserGateway: SocketIODelegate {
             return
         }
         guard UserID.isValid(userID) else {
-            ack?([Self.answer(error: Self.tooLong)])
+            ack?([Self.answer(error: SocketIdentity.tooLong.message)])
+            return
+        }
+        // A token has said who this is.
+        guard authenticator == nil || users.withLock({ $0[ObjectIdentifier(socket)] }) == userID else {
+            ack?([Self.answer(error: SocketIdentity.mismatch.message)])
             return
         }
         register(userID, socket) { ack?([Self.answer(userID: userID)]) }
     }
 
     func disconnected(_ socket: SocketIOSocket, reason: String) {
+        expiry.forget(socket)
+        requests.cancel(socket)
         if let userID = users.withLock({ $0.removeValue(forKey: ObjectIdentifier(socket)) }) {
             updates.leave(userID)
         }
@@ -124,8 +152,6 @@ final class UserGateway: SocketIODelegate {
                 }
             }
     }
-
-    private static let tooLong = "userId is longer than \(UserID.longest) bytes"
 
     private static func userID(_ argument: JSONValue?) -> String? {
         guard let argument, argument.kind == .object else { return UserID.text(argument) }

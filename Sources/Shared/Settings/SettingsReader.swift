@@ -36,6 +36,9 @@ public struct SettingsReader {
     /// Records a mistake that a single value does not show, such as two settings that contradict each other.
     public mutating func mistake(_ text: String) { mistakes.append(text) }
 
+    /// Whether a value is given that is not empty; for settings whose absence means something.
+    public func isSet(_ name: String) -> Bool { value(name) != nil }
+
     public mutating func string(_ name: String, default defaultText: String, help: String) -> String {
         read(name, default: defaultText, help: help)
     }

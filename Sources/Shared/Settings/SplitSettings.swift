@@ -3,10 +3,19 @@ public enum BridgeSocketSetting {
     public static func read(_ reader: inout SettingsReader) -> String {
         let path = reader.string(
             "BRIDGE_SOCKET", default: "/run/vy-gateway/bridge.sock",
-            help: "Path of the Unix-domain socket between the edges and bridge-kafka.")
+            help: "Path of the Unix-domain socket between the edges and bridge-kafka; "
+                + "edge-ws has no default: where it is not set, edge-ws pushes updates and takes no requests."
+        )
         // sun_path of unix(7) has 108 bytes, and the take-over name beside it is a little longer.
         if path.utf8.count > 90 { reader.mistake("BRIDGE_SOCKET: '\(path)' is longer than 90 bytes") }
         return path
+    }
+
+    /// Nil when it is not set, for a process that can do without a bridge.
+    public static func readOptional(_ reader: inout SettingsReader) -> String? {
+        let isSet = reader.isSet("BRIDGE_SOCKET")
+        let path = read(&reader)
+        return isSet ? path : nil
     }
 }
 

@@ -130,6 +130,10 @@ class Process:
 
         return wait_until(found, seconds, lambda: f"log line '{message}' of {self.name}\n{self.tail()}")
 
+    def summary(self) -> dict:
+        """What an own process that has ended by SIGTERM has counted."""
+        return next(entry for entry in self.log_entries() if entry.get("message") == "summary")
+
     def tail(self, lines: int = 25) -> str:
         text = self.log_text(from_start=True).splitlines()[-lines:]
         return "\n".join(f"  {self.name} | {line[:400]}" for line in text)

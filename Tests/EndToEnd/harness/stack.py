@@ -81,6 +81,7 @@ class Stack:
         })
         self.ws = [self._add(f"edge-ws-{n}", [binary("edge-ws")], {
             **self.common, "INSTANCE": f"edge-ws-{n}", "WS_HOST": "127.0.0.1", "WS_PORT": 0, "WS_ADMIN_PORT": 0,
+            "SERVICES_DIR": services,
         }) for n in range(1, replicas + 1)]
         self.nginx: Process | None = None
         self.port = free_port()

@@ -1,0 +1,174 @@
+import HTTPTypes
+import Logging
+import NIOCore
+import Operations
+import RawJSON
+import Shared
+import SocketIO
+import Synchronization
+
+/// Requests that come as events: each goes through the bridge as the REST call does, and its acknowledgement is
+/// `{"status":201,"body":{…}}`, where errors have the status and the problem document of REST.
+final class SocketRequests: Sendable {
+    struct Limits: Sendable {
+        let body: Int
+        let depth: Int
+        let perSocket: Int
+        let total: Int
+    }
+
+    struct Statistics: Sendable {
+        var sent = 0
+        var refused = 0
+        /// Events without acknowledgement.
+        var ignored = 0
+    }
+
+    private struct State {
+        var tasks: [ObjectIdentifier: [BridgeRequestID: Task<Void, Never>]] = [:]
+        var inFlight = 0
+        var statistics = Statistics()
+    }
+
+    private let events: EventTable
+    private let limits: Limits
+    private let logger: Logger
+    /// Nil when there is no bridge to send to.
+    private let send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
+    private let state = Mutex(State())
+
+    init(
+        events: EventTable, limits: Limits, logger: Logger,
+        send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
+    ) {
+        self.events = events
+        self.limits = limits
+        self.logger = logger
+        self.send = send
+    }
+
+    var statistics: Statistics { state.withLock { $0.statistics } }
+
+    /// On the socket's event loop.
+    ///
+    /// - Parameter userID: whose socket it is, as far as that is known.
+    func received(
+        _ name: String, arguments: [JSONValue], attachments: Int, ack: SocketIOAck?, userID: String?,
+        socket: SocketIOSocket
+    ) {
+        guard let ack else { return state.withLock { $0.statistics.ignored += 1 } }
+        let id = BridgeRequestID.random()
+        let requestID = id.description
+        let instance = events[name]?.path ?? socket.namespace
+        do throws(Problem) {
+            let route = try route(name)
+            let body = try body(arguments, attachments: attachments)
+            let request = route.request(id: id, requestID: requestID, userID: userID, body: body)
+            try start(request, route, ack, socket)
+        } catch {
+            state.withLock { $0.statistics.refused += 1 }
+            ack([Self.answer(error, requestID: requestID, instance: instance)])
+        }
+    }
+
+    /// Nobody waits for the answers to this socket's requests any more.
+    func cancel(_ socket: SocketIOSocket) {
+        let tasks = state.withLock { $0.tasks[ObjectIdentifier(socket)] }
+        for task in tasks?.values ?? [:].values { task.cancel() }
+    }
+
+    private func route(_ name: String) throws(Problem) -> Route {
+        guard send != nil else {
+            throw Problem(
+                status: .notFound, code: "pushes-only",
+                detail: "This edge-ws has no BRIDGE_SOCKET: it pushes updates and takes no requests.")
+        }
+        guard let route = events[name] else {
+            throw Problem(status: .notFound, code: "unknown-route", detail: "No operation has this event.")
+        }
+        return route
+    }
+
+    private func body(_ arguments: [JSONValue], attachments: Int) throws(Problem) -> ByteBuffer {
+        guard attachments == 0 else {
+            throw Problem(
+                status: .unsupportedMediaType, code: "unsupported-media-type",
+                detail: "A request is JSON; binary attachments are not supported.")
+        }
+        guard arguments.count == 1, let body = arguments.first?.text else {
+            throw Problem(
+                status: .unprocessableContent, code: "not-an-object",
+                detail: "The event needs one argument, a JSON object.",
+                faults: [.init(pointer: "", detail: "must be one object")])
+        }
+        guard body.readableBytes <= limits.body else { throw RequestRules.tooLarge(limit: limits.body) }
+        return try RequestRules.body(body, maxDepth: limits.depth)
+    }
+
+    private func start(
+        _ request: BridgeRequest, _ route: Route, _ ack: SocketIOAck, _ socket: SocketIOSocket
+    ) throws(Problem) {
+        guard let send else { return }
+        let key = ObjectIdentifier(socket)
+        let isWelcome = state.withLock { state in
+            guard state.inFlight < limits.total, state.tasks[key]?.count ?? 0 < limits.perSocket else {
+                return false
+            }
+            state.inFlight += 1
+            state.statistics.sent += 1
+            // Owned by this table, from which it takes itself out; `cancel` ends it early.
+            state.tasks[key, default: [:]][request.id] = Task {
+                let start = ContinuousClock.now
+                let outcome = await send(request)
+                self.ended(request.id, of: key)
+                let (status, answer) = Self.answer(outcome, of: request, route)
+                self.logger.debug(
+                    "socket request",
+                    metadata: [
+                        "topic": "\(request.topic)", "status": "\(status)", "requestId": "\(request.id)",
+                        "durationMs": "\((ContinuousClock.now - start).milliseconds)",
+                    ])
+                socket.eventLoop.execute { ack([answer]) }
+            }
+            return true
+        }
+        guard isWelcome else {
+            throw OperationOutcome.unavailable(
+                code: "too-many-requests-in-flight",
+                detail: "Too many requests of this socket, or of all, are in flight.", retryAfter: 1)
+        }
+    }
+
+    private func ended(_ id: BridgeRequestID, of key: ObjectIdentifier) {
+        state.withLock { state in
+            state.inFlight -= 1
+            state.tasks[key]?[id] = nil
+            if state.tasks[key]?.isEmpty == true { state.tasks[key] = nil }
+        }
+    }
+
+    private static func answer(
+        _ outcome: BridgeOutcome, of request: BridgeRequest, _ route: Route
+    ) -> (status: Int, ByteBuffer) {
+        do throws(Problem) {
+            let body = try OperationOutcome.body(of: outcome)
+            return (route.successStatus, answer(route.successStatus, body))
+        } catch {
+            return (
+                error.status.code,
+                answer(error, requestID: request.id.description, instance: route.path)
+            )
+        }
+    }
+
+    private static func answer(_ problem: Problem, requestID: String, instance: String) -> ByteBuffer {
+        answer(problem.status.code, problem.document(requestID: requestID, instance: instance))
+    }
+
+    private static func answer(_ status: Int, _ body: ByteBuffer) -> ByteBuffer {
+        var buffer = ByteBuffer(string: "{\"status\":\(status),\"body\":")
+        buffer.writeImmutableBuffer(body)
+        buffer.writeStaticString("}")
+        return buffer
+    }
+}
