@@ -55,6 +55,7 @@ let package = Package(
             dependencies: [
                 "RawJSON", nioCore, nioPosix, logging,
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
             ],

@@ -17,8 +17,18 @@ public struct SocketIOConfiguration: Sendable {
     public var maxConnections = 20_000
     /// Exact origins, or `*`. Empty: no CORS headers, and WebSockets only without an origin or from the same host.
     public var allowedOrigins: [String] = []
+    /// The name of a cookie with the session's id, set by the answer to a polling handshake, for load balancers that keep
+    /// a client at one server by it. Nil: none.
+    public var cookie: String?
 
     public init() {}
+
+    /// How long an HTTP connection may go without a byte; a polling client sees a heartbeat before.
+    var idleTimeout: TimeAmount { pingInterval + pingTimeout }
+
+    var timing: EngineSessionMachine.Timing {
+        .init(pingInterval: pingInterval, pingTimeout: pingTimeout, upgradeTimeout: upgradeTimeout)
+    }
 }
 
 /// A client's wish to join a namespace.
@@ -26,11 +36,13 @@ public struct ConnectRequest: Sendable {
     public let namespace: String
     /// The payload of CONNECT, a JSON object.
     public let auth: ByteBuffer?
+    let handshake: Handshake
+
     /// The query of the handshake's URL, decoded.
-    public let query: [(name: String, value: String)]
+    public var query: [(name: String, value: String)] { handshake.query }
     /// The headers of the handshake.
-    public let headers: [(name: String, value: String)]
-    public let remoteAddress: String?
+    public var headers: [(name: String, value: String)] { handshake.headers }
+    public var remoteAddress: String? { handshake.remoteAddress }
 
     /// The first value of a name in the query.
     public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
@@ -75,6 +87,8 @@ public protocol SocketIODelegate: AnyObject, Sendable {
 public struct EncodedEvent: Sendable, Equatable {
     let namespace: String
     let packets: [EnginePacket]
+    /// The same as frames of a WebSocket.
+    let frames: ByteBuffer
 
     /// - Parameters:
     ///   - arguments: raw JSON values; attachments are named in them by `{"_placeholder":true,"num":n}`.
@@ -82,13 +96,25 @@ public struct EncodedEvent: Sendable, Equatable {
         namespace: String, name: String, arguments: [ByteBuffer], attachments: [ByteBuffer] = []
     ) {
         self.namespace = namespace
-        packets =
-            [
-                .message(
-                    SocketPacketWriter.event(
-                        namespace, name: name, arguments: arguments, attachments: attachments.count))
-            ] + attachments.map { .binary($0) }
+        let text = SocketPacketWriter.event(
+            namespace, name: name, arguments: arguments, attachments: attachments.count)
+        packets = [.message(text)] + attachments.map { .binary($0) }
+        frames = ByteBuffer(webSocketFramesOf: packets)
     }
+}
+
+/// A client's acknowledgement of an event.
+public struct SocketIOAnswer: Equatable, Sendable {
+    public let arguments: [JSONValue]
+    public let attachments: [ByteBuffer]
+}
+
+/// Why an event was not acknowledged.
+public enum SocketIOAckError: Error, Equatable {
+    case timeout
+    case disconnected
+    /// The client has too many events to acknowledge already; this one was not sent.
+    case tooMany
 }
 
 /// What a server holds at the moment.

@@ -3,29 +3,29 @@ public import NIOCore
 /// One client in one namespace. Its methods are for its event loop only.
 public final class SocketIOSocket: Sendable {
     public let namespace: String
-    public let eventLoop: any EventLoop
     private let state: NIOLoopBound<State>
 
     private final class State {
         var id: String
-        weak var session: EngineSession?
+        /// Nil when the client has left.
+        var connection: SocketIOConnection?
         let rooms: RoomShard
         var joined: Set<String> = []
 
-        init(id: String, session: EngineSession, rooms: RoomShard) {
+        init(id: String, connection: SocketIOConnection, rooms: RoomShard) {
             self.id = id
-            self.session = session
+            self.connection = connection
             self.rooms = rooms
         }
     }
 
-    init(
-        id: String, namespace: String, eventLoop: any EventLoop, session: EngineSession, rooms: RoomShard
-    ) {
+    init(id: String, namespace: String, connection: SocketIOConnection, rooms: RoomShard) {
         self.namespace = namespace
-        self.eventLoop = eventLoop
-        state = NIOLoopBound(State(id: id, session: session, rooms: rooms), eventLoop: eventLoop)
+        state = NIOLoopBound(
+            State(id: id, connection: connection, rooms: rooms), eventLoop: connection.eventLoop)
     }
+
+    public var eventLoop: any EventLoop { state.eventLoop }
 
     /// The Socket.IO id, which is not the secret id of the session under it. Final when the socket is connected: one
     /// that recovers a connection goes on with that one's id.
@@ -45,21 +45,31 @@ public final class SocketIOSocket: Sendable {
     }
 
     /// Sends an event; nothing happens when the client is not, or no longer, in the namespace.
-    public func emit(_ event: EncodedEvent) {
-        guard let session = state.value.session, session.isJoined(namespace) else { return }
-        session.send(event.packets)
+    public func emit(_ event: EncodedEvent) { state.value.connection?.send(event) }
+
+    /// Sends an event that the client is to acknowledge. The future fails with a ``SocketIOAckError``.
+    public func emitWithAck(
+        _ name: String, arguments: [ByteBuffer], attachments: [ByteBuffer] = [], timeout: TimeAmount
+    ) -> EventLoopFuture<SocketIOAnswer> {
+        guard let connection = state.value.connection else {
+            return eventLoop.makeFailedFuture(SocketIOAckError.disconnected)
+        }
+        return connection.ask(namespace, name, arguments, attachments, timeout: timeout)
     }
 
     /// Puts the client out of the namespace; the official client does not reconnect by itself after this.
-    public func disconnect() { state.value.session?.disconnect(namespace) }
+    public func disconnect() { state.value.connection?.disconnect(namespace) }
 
     /// Broadcasts to the namespace reach it from now on.
     func enter() { state.value.rooms.enter(self) }
 
-    func leaveAll() {
-        for room in state.value.joined { state.value.rooms.leave(self, room) }
-        state.value.joined = []
-        state.value.rooms.exit(self)
+    /// The client has left.
+    func ended() {
+        let state = state.value
+        for room in state.joined { state.rooms.leave(self, room) }
+        state.joined = []
+        state.rooms.exit(self)
+        state.connection = nil
     }
 }
 
@@ -107,13 +117,12 @@ final class RoomShard {
 public struct SocketIOAck: Sendable {
     let namespace: String
     let id: Int
-    let session: NIOLoopBound<EngineSession>
+    let connection: NIOLoopBound<SocketIOConnection>
 
     /// - Parameter arguments: raw JSON values; `attachments` as for ``EncodedEvent``.
     public func callAsFunction(_ arguments: [ByteBuffer], attachments: [ByteBuffer] = []) {
-        guard session.value.isJoined(namespace) else { return }
         let text = SocketPacketWriter.ack(
             namespace, id: id, arguments: arguments, attachments: attachments.count)
-        session.value.send([.message(text)] + attachments.map { .binary($0) })
+        connection.value.send([.message(text)] + attachments.map { .binary($0) }, in: namespace)
     }
 }

@@ -9,7 +9,7 @@ import Testing
 
     private var machine = SocketConnectionMachine(connectTimeout: .seconds(45), now: start)
 
-    private func text(_ text: String) -> EnginePacket { .message(ByteBuffer(string: text)) }
+    private func text(_ text: String) -> WebSocketMessage { .text(ByteBuffer(string: text)) }
 
     private func join(_ namespace: String = "/") {
         _ = machine.received(text(namespace == "/" ? "0" : "0\(namespace),"))
@@ -145,5 +145,18 @@ import Testing
                     .disconnected(namespace: "/a", reason: "ping timeout"),
                 ])
         #expect(machine.sessionClosed(.pingTimeout) == [])
+    }
+
+    @Test func passesOnAcknowledgements() throws {
+        join()
+        _ = machine.received(text("61-7[{\"_placeholder\":true,\"num\":0},2]"))
+        let actions = machine.received(.binary(ByteBuffer(string: "x")))
+        guard case .acknowledged("/", 7, let answer)? = actions.first else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(
+            answer.arguments.map { String(buffer: $0.text) } == ["{\"_placeholder\":true,\"num\":0}", "2"])
+        #expect(answer.attachments == [ByteBuffer(string: "x")])
     }
 }

@@ -32,6 +32,23 @@ enum EnginePacket: Equatable, Sendable {
         }
     }
 
+    /// Reads what came as one WebSocket message; nil when it is no packet.
+    init?(_ message: WebSocketMessage) {
+        switch message {
+        case .text(let text):
+            guard let packet = try? EnginePacket(text: text) else { return nil }
+            self = packet
+        case .binary(let data): self = .binary(data)
+        }
+    }
+
+    init(sending message: WebSocketMessage) {
+        switch message {
+        case .text(let text): self = .message(text)
+        case .binary(let data): self = .binary(data)
+        }
+    }
+
     /// Appends the packet as text; binary ones as `b` and base64, which only polling uses.
     func write(into buffer: inout ByteBuffer) {
         switch self {

@@ -2,7 +2,7 @@ import DequeModule
 import NIOCore
 
 /// Why a session ended, in the words of the official server.
-enum EngineCloseReason: String, Sendable {
+public enum EngineCloseReason: String, Sendable {
     case transportClose = "transport close"
     case transportError = "transport error"
     case pingTimeout = "ping timeout"
@@ -35,16 +35,11 @@ struct EngineSessionMachine {
         case adoptCandidate
         case closeCandidate
         case closeWebSocket
-        case deliver(EnginePacket)
+        case deliver(WebSocketMessage)
         case closed(EngineCloseReason)
     }
 
     private enum Transport { case polling, webSocket }
-
-    private enum Upgrade: Equatable {
-        case none
-        case candidate(until: NIODeadline, isProbed: Bool)
-    }
 
     private enum Phase: Equatable {
         case open
@@ -56,7 +51,7 @@ struct EngineSessionMachine {
     private let timing: Timing
     private let queueLimit: Int
     private var transport: Transport
-    private var upgrade = Upgrade.none
+    private var upgrade: TransportUpgrade
     private var phase = Phase.open
     private var isPolled = false
     private var queue: Deque<EnginePacket> = []
@@ -70,6 +65,7 @@ struct EngineSessionMachine {
     ///   - now: the time of the handshake, from which the first heartbeat counts.
     init(isWebSocket: Bool, timing: Timing, queueLimit: Int, now: NIODeadline) {
         self.timing = timing
+        upgrade = TransportUpgrade(timeout: timing.upgradeTimeout)
         self.queueLimit = queueLimit
         transport = isWebSocket ? .webSocket : .polling
         pingAt = now + timing.pingInterval
@@ -78,6 +74,8 @@ struct EngineSessionMachine {
 
     var isWebSocket: Bool { transport == .webSocket }
     var isClosed: Bool { phase == .closed }
+    /// Whether ``send(_:)`` would pass on to the WebSocket what it gets.
+    var sendsAtOnce: Bool { phase == .open && transport == .webSocket }
 
     /// The earliest time at which ``tick(_:)`` has something to do.
     var nextWakeUp: NIODeadline? {
@@ -85,9 +83,8 @@ struct EngineSessionMachine {
         case .closed: return nil
         case .closing(let until): return until
         case .open:
-            var next = min(pingAt ?? pongBy, pongBy)
-            if case .candidate(let until, _) = upgrade { next = min(next, until) }
-            return next
+            let next = min(pingAt ?? pongBy, pongBy)
+            return min(next, upgrade.deadline ?? next)
         }
     }
 
@@ -128,7 +125,7 @@ struct EngineSessionMachine {
     private mutating func flushPoll() -> [Action] {
         guard isPolled else { return [] }
         if queue.isEmpty {
-            guard case .candidate(_, isProbed: true) = upgrade else { return [] }
+            guard upgrade.isProbed else { return [] }
             isPolled = false
             return [.answerPoll([.noop])]
         }
@@ -144,41 +141,37 @@ struct EngineSessionMachine {
 
     /// A WebSocket names this session: false when it may not be its transport.
     mutating func candidateArrived(_ now: NIODeadline) -> Bool {
-        guard phase == .open, transport == .polling, upgrade == .none else { return false }
-        upgrade = .candidate(until: now + timing.upgradeTimeout, isProbed: false)
-        return true
+        guard phase == .open, transport == .polling else { return false }
+        return upgrade.begin(now)
     }
 
-    mutating func candidateSent(_ packet: EnginePacket, _ now: NIODeadline) -> [Action] {
-        guard case .candidate(let until, let isProbed) = upgrade else { return [] }
-        switch packet {
-        case .ping(let data) where data == ByteBuffer(string: "probe"):
-            upgrade = .candidate(until: until, isProbed: true)
-            return [.sendCandidate(.pong(data))] + flushPoll()
-        case .upgrade where isProbed:
-            upgrade = .none
-            var actions: [Action] = []
-            if isPolled {
-                isPolled = false
-                actions.append(.answerPoll([.noop]))
-            }
-            transport = .webSocket
-            actions.append(.adoptCandidate)
-            if !queue.isEmpty { actions.append(.send(Array(queue))) }
-            queue = []
-            queuedBytes = 0
-            return actions
-        default:
-            upgrade = .none
-            return [.closeCandidate]
+    /// - Parameter packet: nil for a message that is none.
+    mutating func candidateSent(_ packet: EnginePacket?) -> [Action] {
+        switch upgrade.received(packet) {
+        case .probed(let data)?: return [.sendCandidate(.pong(data))] + flushPoll()
+        case .upgraded?: return upgraded()
+        case .failed?: return [.closeCandidate]
+        case nil: return []
         }
     }
 
-    mutating func candidateGone() -> [Action] {
-        upgrade = .none
-        return []
+    private mutating func upgraded() -> [Action] {
+        var actions: [Action] = []
+        if isPolled {
+            isPolled = false
+            actions.append(.answerPoll([.noop]))
+        }
+        transport = .webSocket
+        actions.append(.adoptCandidate)
+        if !queue.isEmpty { actions.append(.send(Array(queue))) }
+        queue = []
+        queuedBytes = 0
+        return actions
     }
 
+    mutating func candidateGone() { upgrade.end() }
+
+    /// - Parameter packet: nil for a message that is none.
     mutating func webSocketSent(_ packet: EnginePacket?, _ now: NIODeadline) -> [Action] {
         guard phase == .open else { return [] }
         guard let packet else { return close(.parseError) }
@@ -189,7 +182,8 @@ struct EngineSessionMachine {
 
     private mutating func received(_ packet: EnginePacket, _ now: NIODeadline) -> [Action] {
         switch packet {
-        case .message, .binary: return [.deliver(packet)]
+        case .message(let text): return [.deliver(.text(text))]
+        case .binary(let data): return [.deliver(.binary(data))]
         case .pong:
             pingAt = now + timing.pingInterval
             pongBy = now + timing.pingInterval + timing.pingTimeout
@@ -232,8 +226,8 @@ struct EngineSessionMachine {
         var actions: [Action] = []
         if isPolled { actions.append(.answerPoll([tellPoll])) }
         isPolled = false
-        if upgrade != .none { actions.append(.closeCandidate) }
-        upgrade = .none
+        if upgrade.isUnderWay { actions.append(.closeCandidate) }
+        upgrade.end()
         if transport == .webSocket { actions.append(.closeWebSocket) }
         return actions + [.closed(reason)]
     }
@@ -248,10 +242,7 @@ struct EngineSessionMachine {
         }
         if now >= pongBy { return close(.pingTimeout) }
         var actions: [Action] = []
-        if case .candidate(let until, _) = upgrade, now >= until {
-            upgrade = .none
-            actions.append(.closeCandidate)
-        }
+        if upgrade.expired(now) { actions.append(.closeCandidate) }
         if let ping = pingAt, now >= ping {
             pingAt = nil
             actions += send([.ping(ByteBuffer())])

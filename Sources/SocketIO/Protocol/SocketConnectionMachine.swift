@@ -11,6 +11,8 @@ struct SocketConnectionMachine {
         case connect(namespace: String, auth: ByteBuffer?)
         case connected(namespace: String)
         case event(Event)
+        /// The client's answer to an event of this side; it may be to none that was sent.
+        case acknowledged(namespace: String, id: Int, SocketIOAnswer)
         /// Also for a namespace that was asked for and not decided on yet.
         case disconnected(namespace: String, reason: String)
         case close(EngineCloseReason)
@@ -49,10 +51,10 @@ struct SocketConnectionMachine {
         return close(.forcedClose)
     }
 
-    mutating func received(_ packet: EnginePacket) -> [Action] {
+    mutating func received(_ message: WebSocketMessage) -> [Action] {
         guard !isClosed else { return [] }
-        switch packet {
-        case .message(let text):
+        switch message {
+        case .text(let text):
             guard partial == nil, let packet = try? SocketPacket(text) else { return close(.parseError) }
             return received(packet)
         case .binary(let data):
@@ -64,7 +66,6 @@ struct SocketConnectionMachine {
             }
             self.partial = nil
             return complete(partial.packet, partial.attachments)
-        default: return []
         }
     }
 
@@ -88,16 +89,23 @@ struct SocketConnectionMachine {
     }
 
     private func complete(_ packet: SocketPacket, _ attachments: [ByteBuffer]) -> [Action] {
-        // This server asks for no acks, so one that comes answers nothing.
-        guard case .event(let namespace, let id, let arguments, _) = packet, let name = arguments.first else {
-            return []
+        switch packet {
+        case .event(let namespace, let id, let arguments, _):
+            guard let name = arguments.first else { return [] }
+            return [
+                .event(
+                    Event(
+                        namespace: namespace, name: name.string ?? String(buffer: name.text),
+                        arguments: Array(arguments.dropFirst()), attachments: attachments, ackID: id))
+            ]
+        case .ack(let namespace, let id, let arguments, _):
+            return [
+                .acknowledged(
+                    namespace: namespace, id: id,
+                    SocketIOAnswer(arguments: arguments, attachments: attachments))
+            ]
+        case .connect, .disconnect, .connectError: return []
         }
-        return [
-            .event(
-                Event(
-                    namespace: namespace, name: name.string ?? String(buffer: name.text),
-                    arguments: Array(arguments.dropFirst()), attachments: attachments, ackID: id))
-        ]
     }
 
     /// The application's answer to `connect`; nil accepts.

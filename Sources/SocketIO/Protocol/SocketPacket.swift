@@ -146,10 +146,12 @@ enum SocketPacketWriter {
 
     static func disconnect(_ namespace: String) -> ByteBuffer { head("1", namespace) }
 
-    static func event(_ namespace: String, name: String, arguments: [ByteBuffer], attachments: Int)
-        -> ByteBuffer
-    {
+    /// - Parameter id: asks for an acknowledgement.
+    static func event(
+        _ namespace: String, name: String, id: Int? = nil, arguments: [ByteBuffer], attachments: Int
+    ) -> ByteBuffer {
         var buffer = head(attachments > 0 ? "5\(attachments)-" : "2", namespace)
+        if let id { buffer.writeString(String(id)) }
         buffer.writeStaticString("[")
         buffer.writeJSONString(name)
         for argument in arguments {

@@ -1,12 +1,12 @@
 import NIOCore
 import NIOHTTP1
-import NIOWebSocket
 
-/// The HTTP side of one connection: Engine.IO's handshakes and polling, and every request that is none of them.
-///
-/// NIO's pipelining handler brings one request at a time.
-final class EngineHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
+/// The HTTP side of one connection: Engine.IO's handshakes and polling, upgrades to WebSocket, and every request that is
+/// none of them.
+final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Timed {
     typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     private enum State {
         case idle
@@ -15,61 +15,81 @@ final class EngineHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         case answered
     }
 
-    private let server: SocketIOServer
+    private let server: EngineIOServer
+    private let loop: EngineLoop
+    private let handlers: HTTPHandlers
+    private let channel: any Channel
     private var state = State.idle
     /// The session whose GET waits on this connection.
     private var waiting: SessionReference?
+    private var idleSince = NIODeadline.now()
 
-    init(server: SocketIOServer) { self.server = server }
+    private init(server: EngineIOServer, loop: EngineLoop, handlers: HTTPHandlers, channel: any Channel) {
+        self.server = server
+        self.loop = loop
+        self.handlers = handlers
+        self.channel = channel
+    }
+
+    /// Prepares a new connection, on its event loop.
+    static func add(to channel: any Channel, server: EngineIOServer, loop: EngineLoop) throws {
+        let handlers = HTTPHandlers()
+        try handlers.add(to: channel)
+        let handler = EngineHTTPHandler(server: server, loop: loop, handlers: handlers, channel: channel)
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    // MARK: - Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        idleSince = .now()
         switch unwrapInboundIn(data) {
-        case .head(let head): began(context, head)
-        case .body(let part): read(context, part)
+        case .head(let head): began(head)
+        case .body(let part): read(part)
         case .end:
             guard case .reading(let head, let body) = state else {
                 state = .idle
                 return
             }
             state = .idle
-            handle(context, head, body)
+            handle(head, body)
         }
     }
 
-    private func began(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
+    private func began(_ head: HTTPRequestHead) {
         waiting = nil
         state = .reading(head, ByteBuffer())
         if let length = head.headers.first(name: "content-length").flatMap(Int.init),
             length > server.configuration.maxPayload
         {
-            refuseBody(context, head)
+            refuseBody(head)
         }
     }
 
-    private func read(_ context: ChannelHandlerContext, _ part: ByteBuffer) {
+    private func read(_ part: ByteBuffer) {
         guard case .reading(let head, var body) = state else { return }
         guard body.readableBytes + part.readableBytes <= server.configuration.maxPayload else {
-            return refuseBody(context, head)
+            return refuseBody(head)
         }
         state = .answered  // Lets go of the buffer, so that it grows in place.
         body.writeImmutableBuffer(part)
         state = .reading(head, body)
     }
 
-    private func refuseBody(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
+    private func refuseBody(_ head: HTTPRequestHead) {
         state = .answered
-        exchange(context, head).respond(
-            .payloadTooLarge, ByteBuffer(string: "Payload Too Large"), close: true)
+        exchange(head).respond(.payloadTooLarge, ByteBuffer(string: "Payload Too Large"), close: true)
     }
 
-    private func exchange(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) -> HTTPExchange {
+    private func exchange(_ head: HTTPRequestHead) -> HTTPExchange {
         HTTPExchange(
-            channel: context.channel, keepAlive: head.isKeepAlive,
+            // NIO's decoder reads nothing behind a request for another protocol.
+            channel: channel, keepAlive: head.isKeepAlive && !head.headers.contains(name: "upgrade"),
             headers: server.originPolicy.headers(for: head))
     }
 
-    private func handle(_ context: ChannelHandlerContext, _ head: HTTPRequestHead, _ body: ByteBuffer) {
-        let exchange = exchange(context, head)
+    private func handle(_ head: HTTPRequestHead, _ body: ByteBuffer) {
+        let exchange = exchange(head)
         let url = EngineURL(head.uri)
         guard url.path == server.configuration.path else {
             return exchange.respond(.notFound, ByteBuffer(string: "Not Found"))
@@ -79,24 +99,33 @@ final class EngineHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         let isUpgrade = head.isWebSocketUpgrade
         do throws(EngineError) {
+            guard server.originPolicy.isReadable(head) else { throw .badRequest }
             let request = try EngineRequest(method: head.method, url: url, isUpgrade: isUpgrade) {
                 server.session($0) != nil
             }
             switch request {
-            case .pollingHandshake:
-                server.handshake(Self.handshake(context.channel, head, url), exchange, on: context.eventLoop)
+            case .pollingHandshake: handshake(head, exchange)
             case .poll(let sid): try poll(sid, exchange)
             case .post(let sid): try post(sid, head, body, exchange)
-            case .webSocketHandshake, .webSocketUpgrade: throw upgradeRefusal(head)
+            case .webSocketHandshake: try webSocketHandshake(head, exchange)
+            case .webSocketUpgrade(let sid): try webSocketUpgrade(sid, head, exchange)
             }
         } catch {
             exchange.fail(error, isUpgrade: isUpgrade)
         }
     }
 
-    /// Why an upgrade that is otherwise well formed has come here instead of becoming a WebSocket.
-    private func upgradeRefusal(_ head: HTTPRequestHead) -> EngineError {
-        server.originPolicy.allowsWebSocket(head) ? .badRequest : .forbidden
+    // MARK: - Polling
+
+    private func handshake(_ head: HTTPRequestHead, _ exchange: HTTPExchange) {
+        guard let session = makeSession(head, link: nil) else { return exchange.refuse() }
+        var exchange = exchange
+        if let cookie = server.configuration.cookie {
+            exchange.headers.add(
+                name: "set-cookie", value: "\(cookie)=\(session.sid); Path=/; HttpOnly; SameSite=Lax")
+        }
+        exchange.respond(.ok, EnginePayload.encode([session.openPacket]))
+        server.start(session)
     }
 
     private func poll(_ sid: String, _ exchange: HTTPExchange) throws(EngineError) {
@@ -117,12 +146,75 @@ final class EngineHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         session.run { $0.posted(body, exchange) }
     }
 
-    static func handshake(
-        _ channel: any Channel, _ head: HTTPRequestHead, _ url: EngineURL
-    ) -> EngineSession.Handshake {
-        EngineSession.Handshake(
-            query: url.query, headers: head.headers.map { ($0.name, $0.value) },
-            remoteAddress: channel.remoteAddress?.ipAddress)
+    // MARK: - WebSocket
+
+    private func webSocketHandshake(
+        _ head: HTTPRequestHead, _ exchange: HTTPExchange
+    ) throws(EngineError) {
+        let headers = try webSocketHeaders(head)
+        guard let session = makeSession(head, link: WebSocketLink(channel: channel)) else {
+            return exchange.refuse()
+        }
+        upgrade(headers, to: SessionReference(session))
+        server.start(session)
+    }
+
+    private func webSocketUpgrade(
+        _ sid: String, _ head: HTTPRequestHead, _ exchange: HTTPExchange
+    ) throws(EngineError) {
+        let headers = try webSocketHeaders(head)
+        guard let session = server.session(sid) else { throw .sessionUnknown }
+        let handler = NIOLoopBound(self, eventLoop: channel.eventLoop)
+        session.eventLoop.submit { session.value.candidateArrived() }.hop(to: channel.eventLoop).whenComplete
+        { isWelcome in
+            guard case .success(true) = isWelcome else { return exchange.fail(.badRequest, isUpgrade: true) }
+            handler.value.upgrade(headers, to: session)
+            let link = WebSocketLink(channel: handler.value.channel)
+            session.run { $0.candidateOpened(link) }
+        }
+    }
+
+    private func webSocketHeaders(_ head: HTTPRequestHead) throws(EngineError) -> HTTPHeaders {
+        guard server.originPolicy.allowsWebSocket(head) else { throw .forbidden }
+        guard let headers = server.webSocketUpgrade.accept(head, on: channel) else { throw .badRequest }
+        return headers
+    }
+
+    private func upgrade(_ headers: HTTPHeaders, to session: SessionReference) {
+        let link = WebSocketLink(channel: channel)
+        let handler = WebSocketHandler(maxMessage: server.configuration.maxPayload) { event in
+            session.run { $0.received(event, from: link) }
+        }
+        do {
+            try handlers.upgrade(channel, headers, last: self, to: handler)
+            loop.flushSoon(channel)
+        } catch {
+            channel.close(promise: nil)  // It is closed already.
+        }
+    }
+
+    private func makeSession(_ head: HTTPRequestHead, link: WebSocketLink?) -> EngineSession? {
+        server.makeSession(
+            Handshake(head, remoteAddress: channel.remoteAddress?.ipAddress), link: link, on: loop)
+    }
+
+    // MARK: - The connection
+
+    func channelActive(context: ChannelHandlerContext) {
+        loop.schedule(self, at: idleSince + server.configuration.idleTimeout)
+        context.fireChannelActive()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        idleSince = .now()
+        context.write(data, promise: promise)
+    }
+
+    func wakeUp(_ now: NIODeadline) -> NIODeadline? {
+        let deadline = idleSince + server.configuration.idleTimeout
+        guard deadline <= now else { return deadline }
+        channel.close(promise: nil)
+        return nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -132,24 +224,10 @@ final class EngineHTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent {
-            context.close(promise: nil)
-        } else {
-            context.fireUserInboundEventTriggered(event)
-        }
-    }
+    func handlerRemoved(context: ChannelHandlerContext) { loop.cancel(self) }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // NIO reports an upgrade that was refused, and then passes the request on, which gets its answer here.
-        guard !(error is NIOWebSocketUpgradeError) else { return }
         // What is not HTTP has been answered by NIO's error handler.
         context.close(promise: nil)
-    }
-}
-
-extension HTTPRequestHead {
-    var isWebSocketUpgrade: Bool {
-        headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
     }
 }

@@ -1,54 +1,56 @@
-import NIOCore
+public import NIOCore
 import NIOHTTP1
 
-/// One session on its event loop: performs the actions of both machines.
-final class EngineSession {
-    /// What is known of the client since its handshake.
-    struct Handshake: Sendable {
-        let query: [(name: String, value: String)]
-        let headers: [(name: String, value: String)]
-        let remoteAddress: String?
-    }
+/// What is spoken over an Engine.IO session: Socket.IO, for one. All calls come on the session's event loop.
+public protocol EngineIOApplication: AnyObject {
+    /// When ``tick(_:)`` is due next; asked after each call.
+    var nextWakeUp: NIODeadline? { get }
+    func received(_ message: WebSocketMessage)
+    func tick(_ now: NIODeadline)
+    /// The session is over; nothing can be sent any more.
+    func closed(_ reason: EngineCloseReason)
+}
 
+/// One session of Engine.IO on its event loop: performs the actions of its machine.
+public final class EngineSession: Timed {
     let sid: String
     let handshake: Handshake
-    let eventLoop: any EventLoop
-    private weak var server: SocketIOServer?
-    private var engine: EngineSessionMachine
-    private var connection: SocketConnectionMachine
+    let loop: EngineLoop
+    private unowned let server: EngineIOServer
+    private var machine: EngineSessionMachine
+    /// Owns the session as well, until that is closed.
+    private var application: (any EngineIOApplication)?
     private var waitingPoll: HTTPExchange?
     private var link: WebSocketLink?
     private var candidate: WebSocketLink?
-    private var sockets: [String: SocketIOSocket] = [:]
-    private var wakeUp: (deadline: NIODeadline, task: Scheduled<Void>)?
+    private var willFlush = false
 
     init(
-        sid: String, handshake: Handshake, link: WebSocketLink?, server: SocketIOServer,
-        eventLoop: any EventLoop
+        sid: String, handshake: Handshake, link: WebSocketLink?, server: EngineIOServer, loop: EngineLoop
     ) {
         self.sid = sid
         self.handshake = handshake
         self.link = link
         self.server = server
-        self.eventLoop = eventLoop
+        self.loop = loop
         let configuration = server.configuration
-        let now = NIODeadline.now()
-        engine = EngineSessionMachine(
-            isWebSocket: link != nil,
-            timing: .init(
-                pingInterval: configuration.pingInterval, pingTimeout: configuration.pingTimeout,
-                upgradeTimeout: configuration.upgradeTimeout),
-            queueLimit: configuration.bufferLimit, now: now)
-        connection = SocketConnectionMachine(connectTimeout: configuration.connectTimeout, now: now)
+        machine = EngineSessionMachine(
+            isWebSocket: link != nil, timing: configuration.timing, queueLimit: configuration.bufferLimit,
+            now: .now())
     }
 
-    var isWebSocket: Bool { engine.isWebSocket }
+    var eventLoop: any EventLoop { loop.eventLoop }
+
+    func start(_ application: any EngineIOApplication) {
+        self.application = application
+        if link != nil { write(ByteBuffer(webSocketFramesOf: [openPacket])) }
+        scheduleWakeUp()
+    }
 
     /// The handshake: exactly these keys, since clients of the official suites compare them.
     var openPacket: EnginePacket {
-        guard let server else { return .noop }
         let configuration = server.configuration
-        let upgrades = isWebSocket ? "[]" : "[\"websocket\"]"
+        let upgrades = machine.isWebSocket ? "[]" : "[\"websocket\"]"
         return .open(
             ByteBuffer(
                 string: "{\"sid\":\"\(sid)\",\"upgrades\":\(upgrades),"
@@ -57,15 +59,10 @@ final class EngineSession {
                     + "\"maxPayload\":\(configuration.maxPayload)}"))
     }
 
-    func start() {
-        link?.send([openPacket])
-        scheduleWakeUp()
-    }
-
     // MARK: - From the client
 
     func polled(_ exchange: HTTPExchange) {
-        let actions = engine.polled(.now())
+        let actions = machine.polled(.now())
         if !actions.contains(.refuse) { waitingPoll = exchange }
         perform(actions, for: exchange)
     }
@@ -74,18 +71,18 @@ final class EngineSession {
     func pollAborted(on channel: any Channel) {
         guard waitingPoll?.channel === channel else { return }
         waitingPoll = nil
-        perform(engine.pollAborted())
+        perform(machine.pollAborted())
     }
 
     func posted(_ body: ByteBuffer, _ exchange: HTTPExchange) {
-        perform(engine.posted(body, .now()), for: exchange)
+        perform(machine.posted(body, .now()), for: exchange)
     }
 
     /// A POST that is too large, or of a kind that is not taken, ends the session.
-    func postRefused() { perform(engine.transportEnded(.transportError)) }
+    func postRefused() { perform(machine.transportEnded(.transportError)) }
 
     /// Whether a WebSocket that names this session may try to become its transport.
-    func candidateArrived() -> Bool { engine.candidateArrived(.now()) }
+    func candidateArrived() -> Bool { machine.candidateArrived(.now()) }
 
     func candidateOpened(_ link: WebSocketLink) {
         candidate = link
@@ -93,35 +90,40 @@ final class EngineSession {
     }
 
     func received(_ event: WebSocketEvent, from link: WebSocketLink) {
-        if let candidate, candidate == link {
+        if self.link == link {
             switch event {
-            case .packet(let packet?): perform(engine.candidateSent(packet, .now()))
-            case .packet(nil):
-                perform([.closeCandidate])
-                perform(engine.candidateGone())
-            case .gone:
-                self.candidate = nil
-                perform(engine.candidateGone())
-            }
-        } else if self.link == link {
-            switch event {
-            case .packet(let packet): perform(engine.webSocketSent(packet, .now()))
+            case .message(let message): perform(machine.webSocketSent(EnginePacket(message), .now()))
             case .gone(let reason):
                 self.link = nil
-                perform(engine.transportEnded(reason))
+                perform(machine.transportEnded(reason))
+            }
+        } else if candidate == link {
+            switch event {
+            case .message(let message): perform(machine.candidateSent(EnginePacket(message)))
+            case .gone:
+                candidate = nil
+                machine.candidateGone()
             }
         }
     }
 
     // MARK: - From the application
 
-    func send(_ packets: [EnginePacket]) { perform(engine.send(packets)) }
+    /// Sends a message as soon as the transport takes it. A client that lets too much pile up is disconnected.
+    public func send(_ message: WebSocketMessage) { send([EnginePacket(sending: message)]) }
 
-    func close(_ reason: EngineCloseReason) { perform(engine.close(from: .now(), reason)) }
+    func send(_ packets: [EnginePacket]) {
+        if machine.sendsAtOnce { return write(ByteBuffer(webSocketFramesOf: packets)) }
+        perform(machine.send(packets))
+    }
 
-    func disconnect(_ namespace: String) { perform(connection.disconnect(namespace)) }
+    func send(_ event: EncodedEvent) {
+        if machine.sendsAtOnce { return write(event.frames) }
+        perform(machine.send(event.packets))
+    }
 
-    func isJoined(_ namespace: String) -> Bool { connection.isJoined(namespace) }
+    /// Closes the transport, and with it the session.
+    func close(_ reason: EngineCloseReason) { perform(machine.close(from: .now(), reason)) }
 
     // MARK: - Actions
 
@@ -134,7 +136,7 @@ final class EngineSession {
             case .refuse: exchange?.fail(.badRequest)
             case .acceptPost:
                 exchange?.respond(.ok, contentType: "text/html", ByteBuffer(string: "ok"))
-            case .send(let packets): write(packets)
+            case .send(let packets): write(ByteBuffer(webSocketFramesOf: packets))
             case .sendCandidate(let packet): candidate?.send([packet])
             case .adoptCandidate:
                 link = candidate
@@ -143,121 +145,43 @@ final class EngineSession {
                 candidate?.close()
                 candidate = nil
             case .closeWebSocket: link?.close()
-            case .deliver(let packet): perform(connection.received(packet))
+            case .deliver(let message): application?.received(message)
             case .closed(let reason):
-                perform(connection.sessionClosed(reason))
-                server?.sessionEnded(reason)
+                let application = application
+                self.application = nil
+                application?.closed(reason)
+                server.sessionEnded(reason)
             }
         }
         scheduleWakeUp()
     }
 
-    private func write(_ packets: [EnginePacket]) {
+    private func write(_ frames: ByteBuffer) {
         guard let link else { return }
-        guard link.isWritable else {
-            perform(engine.close(from: .now(), .slowConsumer))
-            return
-        }
-        link.send(packets)
+        guard link.isWritable else { return perform(machine.close(from: .now(), .slowConsumer)) }
+        link.write(frames)
+        loop.flushSoon(link.channel)
     }
 
-    private func perform(_ actions: [SocketConnectionMachine.Action]) {
-        for action in actions {
-            switch action {
-            case .send(let text): send([.message(text)])
-            case .connect(let namespace, let auth): connect(namespace, auth)
-            case .connected(let namespace):
-                if let socket = sockets[namespace] { server?.delegate.connected(socket) }
-            case .event(let event): deliver(event)
-            case .disconnected(let namespace, let reason):
-                guard let socket = sockets.removeValue(forKey: namespace) else { continue }
-                end(socket, reason)
-            case .close(let reason): perform(engine.close(from: .now(), reason))
-            }
+    // MARK: - Time
+
+    func scheduleWakeUp() {
+        guard !machine.isClosed else {
+            loop.cancel(self)
+            return server.forget(sid)
         }
+        if let next = nextWakeUp { loop.schedule(self, at: next) }
     }
 
-    private func connect(_ namespace: String, _ auth: ByteBuffer?) {
-        guard let server else { return }
-        let socket = SocketIOSocket(
-            id: SocketIOServer.randomID(), namespace: namespace, eventLoop: eventLoop, session: self,
-            rooms: server.rooms(of: eventLoop))
-        guard server.namespaces.contains(namespace) else {
-            perform(
-                connection.decided(namespace, refusal: ("Invalid namespace", nil), socketID: socket.id))
-            return
-        }
-        sockets[namespace] = socket
-        let request = ConnectRequest(
-            namespace: namespace, auth: auth, query: handshake.query, headers: handshake.headers,
-            remoteAddress: handshake.remoteAddress)
-        let session = NIOLoopBound(self, eventLoop: eventLoop)
-        server.delegate.connect(request, socket: socket).hop(to: eventLoop).whenComplete { result in
-            session.value.decided(socket, result)
-        }
+    private var nextWakeUp: NIODeadline? {
+        guard let next = application?.nextWakeUp else { return machine.nextWakeUp }
+        return min(next, machine.nextWakeUp ?? next)
     }
 
-    private func decided(_ socket: SocketIOSocket, _ result: Result<ConnectDecision, any Error>) {
-        // The client may have left meanwhile.
-        guard sockets[socket.namespace] === socket else { return }
-        switch result {
-        case .success(.accept(let admission)): admit(socket, admission)
-        case .success(.postpone): close(.forcedClose)
-        case .success(.refuse(let message, let data)):
-            refuse(socket, message, data)
-        case .failure: refuse(socket, "Internal server error", nil)
-        }
-    }
-
-    /// In one turn of the loop, so that what is emitted to the rooms later comes after what was missed.
-    private func admit(_ socket: SocketIOSocket, _ admission: Admission) {
-        if let recovered = admission.recoveredID { socket.id = recovered }
-        socket.enter()
-        for room in admission.rooms { socket.join(room) }
-        perform(
-            connection.decided(
-                socket.namespace, refusal: nil, socketID: socket.id, privateID: admission.privateID))
-        for event in admission.missed { socket.emit(event) }
-    }
-
-    private func refuse(_ socket: SocketIOSocket, _ message: String, _ data: ByteBuffer?) {
-        sockets[socket.namespace] = nil
-        perform(connection.decided(socket.namespace, refusal: (message, data), socketID: socket.id))
-    }
-
-    private func end(_ socket: SocketIOSocket, _ reason: String) {
-        socket.leaveAll()
-        server?.delegate.disconnected(socket, reason: reason)
-    }
-
-    private func deliver(_ event: SocketConnectionMachine.Event) {
-        guard let socket = sockets[event.namespace], let server else { return }
-        let ack = event.ackID.map {
-            SocketIOAck(namespace: event.namespace, id: $0, session: NIOLoopBound(self, eventLoop: eventLoop))
-        }
-        server.delegate.event(
-            event.name, arguments: event.arguments, attachments: event.attachments, ack: ack,
-            socket: socket)
-    }
-
-    private func scheduleWakeUp() {
-        guard !engine.isClosed else {
-            wakeUp?.task.cancel()
-            wakeUp = nil
-            server?.forget(sid)
-            return
-        }
-        let next = [engine.nextWakeUp, connection.nextWakeUp].compactMap { $0 }.min()
-        guard let next, wakeUp.map({ next < $0.deadline }) ?? true else { return }
-        wakeUp?.task.cancel()
-        let session = NIOLoopBound(self, eventLoop: eventLoop)
-        let task = eventLoop.scheduleTask(deadline: next) {
-            session.value.wakeUp = nil
-            session.value.perform(session.value.engine.tick(.now()))
-            session.value.perform(session.value.connection.tick(.now()))
-            session.value.scheduleWakeUp()
-        }
-        wakeUp = (next, task)
+    func wakeUp(_ now: NIODeadline) -> NIODeadline? {
+        perform(machine.tick(now))
+        application?.tick(now)
+        return machine.isClosed ? nil : nextWakeUp
     }
 }
 

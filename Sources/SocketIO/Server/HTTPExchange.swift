@@ -5,8 +5,8 @@ import NIOHTTP1
 struct HTTPExchange: Sendable {
     let channel: any Channel
     let keepAlive: Bool
-    /// The CORS headers of the answer.
-    let headers: HTTPHeaders
+    /// The headers of the answer besides those of its body.
+    var headers: HTTPHeaders
 
     func respond(
         _ status: HTTPResponseStatus, contentType: String = "text/plain; charset=UTF-8", _ body: ByteBuffer,
@@ -25,6 +25,11 @@ struct HTTPExchange: Sendable {
         }
         let end = channel.writeAndFlush(HTTPServerResponsePart.end(nil))
         if closes { end.whenComplete { [channel] _ in channel.close(promise: nil) } }
+    }
+
+    /// The server takes no further sessions.
+    func refuse() {
+        respond(.serviceUnavailable, ByteBuffer(string: "Too many connections"), close: true)
     }
 
     /// Engine.IO's error: JSON, or on an upgrade request the bare text, after which the connection closes.
