@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOEmbedded
+import NIOHTTP1
 import RawJSON
 import Testing
 
@@ -9,15 +10,20 @@ import Testing
 @Suite final class BroadcastTests {
     private let loop = EmbeddedEventLoop()
     private let shard = RoomShard()
-    private let session: EngineSession
+    private let server: EngineIOServer
+    private let connection: SocketIOConnection
 
     init() {
-        let server = SocketIOServer(
-            .init(), namespaces: ["/n", "/other"], delegate: Nobody(), group: loop,
-            logger: Logger(label: "test"))
-        session = EngineSession(
-            sid: "s", handshake: .init(query: [], headers: [], remoteAddress: nil), link: nil, server: server,
-            eventLoop: loop)
+        let shared = SocketIOServer.Shared(
+            connectTimeout: .seconds(45), namespaces: ["/n", "/other"], delegate: Nobody(), group: loop)
+        server = EngineIOServer(.init(), group: loop, logger: Logger(label: "test")) {
+            SocketIOConnection($0, shared)
+        }
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
+        let session = EngineSession(
+            sid: "s", handshake: Handshake(head, remoteAddress: nil), link: nil, server: server,
+            loop: EngineLoop(loop))
+        connection = SocketIOConnection(session, shared)
         for (id, rooms) in [("a", ["1"]), ("b", ["1", "2"]), ("c", ["2"]), ("d", [])] {
             _ = socket(id, rooms)
         }
@@ -25,8 +31,7 @@ import Testing
     }
 
     private func socket(_ id: String, _ rooms: [String], namespace: String = "/n") -> SocketIOSocket {
-        let socket = SocketIOSocket(
-            id: id, namespace: namespace, eventLoop: loop, session: session, rooms: shard)
+        let socket = SocketIOSocket(id: id, namespace: namespace, connection: connection, rooms: shard)
         socket.enter()
         for room in rooms { socket.join(room) }
         return socket
@@ -55,7 +60,7 @@ import Testing
         #expect(reached([]) == "abcde")
         late.leave("1")
         #expect(reached(["1"]) == "ab")
-        late.leaveAll()
+        late.ended()
         #expect(reached([]) == "abcd")
     }
 }
