@@ -174,6 +174,7 @@ let package = Package(
             name: "EdgeWSTests",
             dependencies: [
                 "edge-ws", "Authentication", "RedisClient", "Shared", "SocketIO", nioCore, logging,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: strict),
         .testTarget(

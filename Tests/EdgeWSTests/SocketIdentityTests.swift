@@ -1,5 +1,5 @@
-import Foundation
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import Authentication
@@ -10,12 +10,12 @@ import Testing
     private static let now: Int64 = 1_800_000_000_000
 
     private func request(
-        auth: String? = nil, query: [(name: String, value: String)] = [],
-        headers: [(name: String, value: String)] = []
+        auth: String? = nil, query: String = "", headers: HTTPHeaders = [:]
     ) -> ConnectRequest {
-        ConnectRequest(
-            namespace: "/", auth: auth.map { ByteBuffer(string: $0) }, query: query, headers: headers,
-            remoteAddress: nil)
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/?\(query)", headers: headers)
+        return ConnectRequest(
+            namespace: "/", auth: auth.map { ByteBuffer(string: $0) },
+            handshake: Handshake(head, remoteAddress: nil))
     }
 
     private func identity(_ request: ConnectRequest, _ authenticator: Authenticator? = nil) -> Result<
@@ -27,27 +27,27 @@ import Testing
     }
 
     @Test func withoutTokensTheQueryNamesTheUser() throws {
-        #expect(try identity(request(query: [("userId", "u1")])).get().userID == "u1")
+        #expect(try identity(request(query: "userId=u1")).get().userID == "u1")
         #expect(try identity(request()).get().userID == nil)
-        #expect(try identity(request(query: [("userId", "")])).get().userID == nil)
+        #expect(try identity(request(query: "userId=")).get().userID == nil)
         #expect(try identity(request(auth: #"{"token":7}"#)).get().expiresAt == nil)
-        let long = identity(request(query: [("userId", String(repeating: "u", count: 257))]))
+        let long = identity(request(query: "userId=" + String(repeating: "u", count: 257)))
         #expect(long == .failure(SocketIdentity.tooLong))
     }
 
     @Test func theTokenIsLookedForInThePayloadThenTheQueryThenTheHeader() throws {
         let everywhere = request(
-            auth: #"{"token":"payload"}"#, query: [("token", "query")],
-            headers: [("AUTHORIZATION", "Bearer header")])
+            auth: #"{"token":"payload"}"#, query: "token=query",
+            headers: ["AUTHORIZATION": "Bearer header"])
         #expect(try SocketIdentity.token(everywhere) == "payload")
         let nothing = request(
-            auth: #"{"token":null}"#, query: [("token", "query")],
-            headers: [("Authorization", "Bearer header")])
+            auth: #"{"token":null}"#, query: "token=query",
+            headers: ["Authorization": "Bearer header"])
         #expect(try SocketIdentity.token(nothing) == "query")
-        #expect(try SocketIdentity.token(request(headers: [("authorization", "bearer  header")])) == "header")
-        #expect(try SocketIdentity.token(request(headers: [("authorization", "Basic header")])) == nil)
+        #expect(try SocketIdentity.token(request(headers: ["authorization": "bearer  header"])) == "header")
+        #expect(try SocketIdentity.token(request(headers: ["authorization": "Basic header"])) == nil)
         #expect(throws: TokenFault.malformed) {
-            try SocketIdentity.token(request(auth: #"{"token":{"a":1}}"#, query: [("token", "query")]))
+            try SocketIdentity.token(request(auth: #"{"token":{"a":1}}"#, query: "token=query"))
         }
     }
 
@@ -55,7 +55,7 @@ import Testing
         let settings = AuthenticationSettings(
             source: .secret("0123456789abcdef0123456789abcdef"), rules: ClaimRules())
         let authenticator = try await Authenticator(settings)
-        guard case .failure(let refusal) = identity(request(query: [("userId", "u1")]), authenticator) else {
+        guard case .failure(let refusal) = identity(request(query: "userId=u1"), authenticator) else {
             Issue.record("let in")
             return
         }
