@@ -18,6 +18,7 @@ final class RedisConnection<Machine: RedisMachine> {
     private var attempt = 0
     private var wakeUp: (deadline: NIODeadline, task: Scheduled<Void>)?
     private var reported: String? = ""
+    private var willFlush = false
 
     init(
         _ name: String, _ configuration: RedisConfiguration, machine: Machine, eventLoop: any EventLoop,
@@ -46,12 +47,25 @@ final class RedisConnection<Machine: RedisMachine> {
         for action in actions {
             switch action {
             case .connect: connect()
-            case .write(let bytes): channel?.writeAndFlush(bytes, promise: nil)
+            case .write(let bytes):
+                channel?.write(bytes, promise: nil)
+                flushSoon()
             case .close: close()
             case .output(let output): onOutput(output)
             }
         }
         scheduleWakeUp()
+    }
+
+    /// What is sent in one turn of the event loop leaves at once.
+    private func flushSoon() {
+        guard !willFlush else { return }
+        willFlush = true
+        let connection = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute {
+            connection.value.willFlush = false
+            connection.value.channel?.flush()
+        }
     }
 
     private func close() {

@@ -25,10 +25,14 @@ public enum UserKeys {
 
     /// The user of a channel, or nil when the channel is no user's.
     public static func userID(ofUpdates channel: String) -> String? {
-        guard channel.hasPrefix(updatesPrefix), channel.hasSuffix(updatesSuffix),
-            channel.utf8.count > updatesPrefix.utf8.count + updatesSuffix.utf8.count
+        // By bytes: this is asked for each update.
+        let bytes = channel.utf8
+        guard bytes.starts(with: updatesPrefix.utf8),
+            bytes.count > updatesPrefix.utf8.count + updatesSuffix.utf8.count,
+            bytes.suffix(updatesSuffix.utf8.count).elementsEqual(updatesSuffix.utf8)
         else { return nil }
-        return String(channel.dropFirst(updatesPrefix.count).dropLast(updatesSuffix.count))
+        return String(
+            Substring(bytes.dropFirst(updatesPrefix.utf8.count).dropLast(updatesSuffix.utf8.count)))
     }
 
     private static let updatesPrefix = "vy:user:{"
@@ -77,10 +81,10 @@ public struct StreamID: Sendable, Hashable, Comparable, CustomStringConvertible 
 
     /// Reads `<milliseconds>-<sequence>`.
     public init?(_ text: String) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let milliseconds = UInt64(parts[0]), let sequence = UInt64(parts[1]) else {
-            return nil
-        }
+        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        guard parts.count == 2, let milliseconds = UInt64(Substring(parts[0])),
+            let sequence = UInt64(Substring(parts[1]))
+        else { return nil }
         self.init(milliseconds: milliseconds, sequence: sequence)
     }
 

@@ -31,21 +31,27 @@ struct EngineURL: Sendable {
     let query: [(name: String, value: String)]
 
     init(_ uri: String) {
-        let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        path = String(parts.first ?? "")
+        let parts = uri.utf8.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
+        path = String(Substring(parts[0]))
         query =
             parts.count < 2
             ? []
-            : parts[1].split(separator: "&").prefix(100).map { pair in
-                let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            : parts[1].split(separator: UInt8(ascii: "&")).prefix(100).map { pair in
+                let halves = pair.split(
+                    separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
                 return (Self.decoded(halves[0]), halves.count > 1 ? Self.decoded(halves[1]) : "")
             }
     }
 
     subscript(name: String) -> String? { query.first { $0.name == name }?.value }
 
-    private static func decoded(_ text: Substring) -> String {
-        let spaced = String(text.replacing("+", with: " "))
+    private static func decoded(_ text: Substring.UTF8View) -> String {
+        // Most have nothing to decode, and are many.
+        guard text.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "%") }) else {
+            return String(Substring(text))
+        }
+        let spaced = String(
+            decoding: text.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
         return spaced.removingPercentEncoding ?? spaced
     }
 }
