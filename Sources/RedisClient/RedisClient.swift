@@ -1,6 +1,6 @@
 public import Logging
-import NIOCore
-import NIOPosix
+public import NIOCore
+public import NIOPosix
 public import ServiceLifecycle
 
 /// Sends commands to Redis over one pipelined connection, which is made again by itself.
@@ -12,8 +12,11 @@ public final class RedisClient: Service, Sendable {
     private let connection: NIOLoopBoundBox<Connection>
     private let reachability: RedisReachability
 
-    public init(_ configuration: RedisConfiguration, logger: Logger) {
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+    public init(
+        _ configuration: RedisConfiguration,
+        eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any(),
+        logger: Logger
+    ) {
         let reachability = RedisReachability()
         self.eventLoop = eventLoop
         self.reachability = reachability
@@ -34,7 +37,7 @@ public final class RedisClient: Service, Sendable {
         try await connection.keep(on: eventLoop)
     }
 
-    /// Sends one command; `completion` is called once, on an event loop, within the reply timeout.
+    /// Sends one command; `completion` is called once, on the event loop, within the reply timeout.
     public func send(_ arguments: [RedisArgument], completion: @escaping Completion) {
         var command = ByteBuffer()
         command.writeRedisCommand(arguments)

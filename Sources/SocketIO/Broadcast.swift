@@ -1,3 +1,5 @@
+public import NIOCore
+
 /// Whom an event is for, among the sockets of its namespace.
 public struct Audience: Sendable, Equatable {
     /// The sockets that are in at least one of these; none: every socket.
@@ -15,6 +17,11 @@ extension SocketIOServer {
     /// Sends an event to every socket here that belongs to an audience, to each of them once.
     public func emit(_ event: EncodedEvent, to audience: Audience) {
         onEachLoop { $0.emit(event, to: audience) }
+    }
+
+    /// The same for the sockets of one event loop, at once, on that loop.
+    public func emit(_ event: EncodedEvent, to audience: Audience, on eventLoop: any EventLoop) {
+        shared.shards[ObjectIdentifier(eventLoop)]?.value.emit(event, to: audience)
     }
 }
 

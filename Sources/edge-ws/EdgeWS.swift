@@ -22,31 +22,17 @@ struct EdgeWS: AsyncParsableCommand {
     func run() async throws {
         try await options.run(EdgeWSSettings.self) { settings, common, logger in
             let group = MultiThreadedEventLoopGroup.singleton
-            let eventLoop = group.any()
-            let redis = RedisConfiguration(host: settings.redisHost, port: settings.redisPort)
-            let commands = RedisClient(redis, logger: logger)
             let recovery = Recovery(window: settings.recoveryWindow)
-            let rooms = Rooms(namespace: settings.namespace, recovery: recovery)
-            let updates = UpdateFanout(
-                commands: commands, recovery: recovery, emitter: settings.emitter, eventLoop: eventLoop,
-                logger: logger
-            ) { rooms.emit($1, to: $0) }
             let emitter = settings.emitter.map { channels in
                 EmitterIntake(
                     channels, limit: settings.socketIO.bufferLimit, keepsOffset: recovery.isEnabled,
-                    logger: logger
-                ) { rooms.emit($0, to: $1) }
+                    logger: logger)
             }
-            let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) { event in
-                if case .message(let channel, let message) = event,
-                    emitter?.take(message, from: channel) == true
-                {
-                    return
-                }
-                updates.handle(event)
-            }
-            if let channel = settings.emitter?.broadcast { subscriber.subscribe(channel) }
-            updates.attach(subscriber)
+            let redis = RedisConfiguration(host: settings.redisHost, port: settings.redisPort)
+            let commands = RedisClient(redis, logger: logger)
+            let updates = Updates(
+                redis, namespace: settings.namespace, recovery: recovery, emitter: emitter, group: group,
+                logger: logger)
             let authenticator = try await Self.authenticator(settings, common, logger)
             let bridge = settings.bridgeSocket.map {
                 BridgeClient(
@@ -62,17 +48,17 @@ struct EdgeWS: AsyncParsableCommand {
                     namespace: settings.namespace, updates: updates, recovery: recovery,
                     authenticator: authenticator, requests: requests, logger: logger),
                 group: group, logger: logger)
-            rooms.attach(server)
+            updates.attach(server)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: EdgeWSSettings.process,
                 logger: logger
             ) {
-                let missing = (commands.missing ?? subscriber.missing).map { "redis: \($0)" }
+                let missing = updates.missing.map { "redis: \($0)" }
                 return Readiness(missing: [server.isDraining ? "draining" : nil, missing].compactMap { $0 })
             }
             // Stopped in the reverse order: updates flow until the last client is gone.
             let services: [any Service] = [
-                commands, subscriber,
+                commands,
                 RecoveryKey(
                     secret: settings.recoverySecret, recovery: recovery, commands: commands, logger: logger),
                 admin,
@@ -81,7 +67,7 @@ struct EdgeWS: AsyncParsableCommand {
                     host: settings.host, port: settings.port, drainTime: settings.drainTime,
                     shutdownTimeout: common.shutdownTimeout, logger: logger),
             ]
-            return (bridge.map { [$0] } ?? []) + services
+            return (bridge.map { [$0] } ?? []) + updates.services + services
         }
     }
 
@@ -114,28 +100,5 @@ struct EdgeWS: AsyncParsableCommand {
                 body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
                 perSocket: settings.maxRequestsPerSocket, total: settings.maxInFlight),
             logger: logger, send: send)
-    }
-}
-
-/// The way from updates to the server, which is made after what feeds it.
-private final class Rooms: Sendable {
-    private let namespace: String
-    private let recovery: Recovery
-    private let server = Mutex<SocketIOServer?>(nil)
-
-    init(namespace: String, recovery: Recovery) {
-        self.namespace = namespace
-        self.recovery = recovery
-    }
-
-    func attach(_ server: SocketIOServer) { self.server.withLock { $0 = server } }
-
-    func emit(_ update: UserUpdate, to userID: String) {
-        let event = recovery.event(update, of: userID, namespace: namespace)
-        server.withLock { $0 }?.emit(event, toRoom: UserGateway.room(userID))
-    }
-
-    func emit(_ event: EncodedEvent, to audience: Audience) {
-        server.withLock { $0 }?.emit(event, to: audience)
     }
 }

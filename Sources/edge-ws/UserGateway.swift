@@ -15,7 +15,7 @@ final class UserGateway: SocketIODelegate {
     static let registerEvent = "register-user"
 
     private let namespace: String
-    private let updates: UpdateFanout
+    private let updates: Updates
     private let recovery: Recovery
     /// Nil when nobody has to say who they are by a token.
     private let authenticator: Authenticator?
@@ -26,7 +26,7 @@ final class UserGateway: SocketIODelegate {
     private let users = Mutex<[ObjectIdentifier: String]>([:])
 
     init(
-        namespace: String, updates: UpdateFanout, recovery: Recovery, authenticator: Authenticator?,
+        namespace: String, updates: Updates, recovery: Recovery, authenticator: Authenticator?,
         requests: SocketRequests, logger: Logger
     ) {
         self.namespace = namespace
@@ -126,7 +126,7 @@ final class UserGateway: SocketIODelegate {
         expiry.forget(socket)
         requests.cancel(socket)
         if let userID = users.withLock({ $0.removeValue(forKey: ObjectIdentifier(socket)) }) {
-            updates.leave(userID)
+            updates.leave(userID, on: socket.eventLoop)
         }
         logger.debug("disconnected", metadata: ["socket": "\(socket.id)", "reason": "\(reason)"])
     }
@@ -137,7 +137,7 @@ final class UserGateway: SocketIODelegate {
         if let earlier {
             guard earlier != userID else { return done() }
             socket.leave(Self.room(earlier))
-            updates.leave(earlier)
+            updates.leave(earlier, on: socket.eventLoop)
         }
         updates.join(userID, on: socket.eventLoop, limit: Self.subscriptionLimit).assumeIsolated()
             .whenSuccess { [self] arrival in

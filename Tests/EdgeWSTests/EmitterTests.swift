@@ -1,7 +1,6 @@
 import Logging
 import NIOCore
 import SocketIO
-import Synchronization
 import Testing
 
 @testable import edge_ws
@@ -153,18 +152,23 @@ import Testing
 
 @Suite struct EmitterIntakeTests {
     @Test func countsWhatItTakes() {
-        let emitted = Mutex<[Audience]>([])
         let intake = EmitterIntake(
             EmitterChannels(prefix: "p", namespace: "/n"), limit: 1000, keepsOffset: false,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        ) { _, audience in emitted.withLock { $0.append(audience) } }
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        var (toRoom, toNamespace): ([Audience], [Audience]) = ([], [])
+        func take(_ message: ByteBuffer, _ channel: String) -> Bool {
+            intake.take(
+                message, from: channel, toRoom: { toRoom.append($1) }, toNamespace: { toNamespace.append($1) }
+            )
+        }
         let message: Packed = ["e", ["type": 2, "data": ["hello"], "nsp": "/n"], ["rooms": ["a"]]]
-        #expect(intake.take(message.bytes, from: "p#/n#"))
-        #expect(intake.take(message.bytes, from: "p#/n#a#"))
-        #expect(intake.take(message.bytes, from: "p#/n#b#"))
-        #expect(intake.take(ByteBuffer(string: "garbage"), from: "p#/n#"))
-        #expect(!intake.take(message.bytes, from: "vy:user:{a}:updates"))
-        #expect(emitted.withLock { $0 } == [Audience(rooms: ["a"]), Audience(rooms: ["a"])])
+        #expect(take(message.bytes, "p#/n#"))
+        #expect(take(message.bytes, "p#/n#a#"))
+        #expect(take(message.bytes, "p#/n#b#"))
+        #expect(take(ByteBuffer(string: "garbage"), "p#/n#"))
+        #expect(!take(message.bytes, "vy:user:{a}:updates"))
+        #expect(toRoom == [Audience(rooms: ["a"])])
+        #expect(toNamespace == [Audience(rooms: ["a"])])
         #expect(intake.statistics.events == 2)
         #expect(intake.statistics.refused == 2)
     }

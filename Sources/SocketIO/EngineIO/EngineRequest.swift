@@ -31,7 +31,8 @@ struct EngineURL: Sendable {
     let query: [(name: String, value: String)]
 
     init(_ uri: String) {
-        let parts = uri.utf8.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = uri.utf8.split(
+            separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
         path = String(Substring(parts[0]))
         query =
             parts.count < 2

@@ -50,9 +50,9 @@ public final class SocketIOServer: Sendable {
 
     public var statistics: SocketIOStatistics { engine.statistics }
 
-    /// Sends an event to every socket here that is in a room of the event's namespace.
-    public func emit(_ event: EncodedEvent, toRoom room: String) {
-        onEachLoop { $0.emit(event, to: room) }
+    /// Sends an event to every socket of an event loop that is in a room of the event's namespace. On that loop.
+    public func emit(_ event: EncodedEvent, toRoom room: String, on eventLoop: any EventLoop) {
+        shared.shards[ObjectIdentifier(eventLoop)]?.value.emit(event, to: room)
     }
 
     func onEachLoop(_ body: @escaping @Sendable (RoomShard) -> Void) {

@@ -6,40 +6,45 @@ import Synchronization
 /// Delivers the messages of Socket.IO emitters, at most once: they are in no history.
 final class EmitterIntake: Sendable {
     struct Statistics: Sendable {
+        /// Counted on each event loop that has the user.
         var events = 0
         /// Messages that were not delivered: not as the emitter writes them, or not for the sockets here.
         var refused = 0
     }
 
-    private let channels: EmitterChannels
+    let channels: EmitterChannels
     private let limit: Int
     private let keepsOffset: Bool
     private let logger: Logger
-    private let emit: @Sendable (EncodedEvent, Audience) -> Void
     private let counts = Mutex(Statistics())
 
     /// - Parameters:
     ///   - limit: bytes of one message.
     ///   - keepsOffset: whether clients may recover, and so must keep their offset.
     init(
-        _ channels: EmitterChannels, limit: Int, keepsOffset: Bool, logger: Logger,
-        emit: @escaping @Sendable (EncodedEvent, Audience) -> Void
+        _ channels: EmitterChannels, limit: Int, keepsOffset: Bool, logger: Logger
     ) {
         self.channels = channels
         self.limit = limit
         self.keepsOffset = keepsOffset
         self.logger = logger
-        self.emit = emit
     }
 
     var statistics: Statistics { counts.withLock { $0 } }
 
+    /// - Parameters:
+    ///   - toRoom: sends what came by the channel of one room.
+    ///   - toNamespace: sends what came by the channel for several rooms or none.
     /// - Returns: false when the channel is no emitter's.
-    func take(_ message: ByteBuffer, from channel: String) -> Bool {
+    func take(
+        _ message: ByteBuffer, from channel: String, toRoom: (EncodedEvent, Audience) -> Void,
+        toNamespace: (EncodedEvent, Audience) -> Void
+    ) -> Bool {
         guard let scope = channels.scope(of: channel) else { return false }
         do throws(EmitterFault) {
             let message = try EmitterMessage(
                 message, from: scope, namespace: channels.namespace, limit: limit)
+            let emit = scope == .namespace ? toNamespace : toRoom
             emit(message.event(in: channels.namespace, keepsOffset: keepsOffset), message.audience)
             counts.withLock { $0.events += 1 }
         } catch {

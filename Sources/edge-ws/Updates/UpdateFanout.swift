@@ -5,17 +5,12 @@ import Shared
 import SocketIO
 import Synchronization
 
-/// Brings the updates of the users who have a socket here from Redis to their rooms.
+/// Brings the updates of the users who have a socket on one event loop from Redis to their rooms.
 ///
-/// What is emitted and who has arrived reach the event loop of a socket in the order in which they came about, since both
-/// are handed to it by `execute`: so a socket gets all that is emitted after its arrival and nothing of before.
+/// What is emitted and who has arrived reach a socket in the order in which they came about, since all is done on the
+/// socket's event loop: so it gets all that is emitted after its arrival and nothing of before.
 final class UpdateFanout: Sendable {
-    /// A socket that waits for its arrival, on its own event loop.
-    struct Waiter: Sendable {
-        let eventLoop: any EventLoop
-        let promise: EventLoopPromise<Arrival?>
-    }
-    typealias Machine = UserSubscriptions<Waiter>
+    typealias Machine = UserSubscriptions<EventLoopPromise<Arrival?>>
 
     private final class State {
         var machine = Machine()
@@ -33,7 +28,7 @@ final class UpdateFanout: Sendable {
 
     /// - Parameters:
     ///   - emitter: where what emitters publish to a user's room comes from; nil: it is not taken.
-    ///   - emit: sends an update to every socket of a user.
+    ///   - emit: sends an update to every socket of a user, on the event loop.
     init(
         commands: RedisClient, recovery: Recovery, emitter: EmitterChannels?, eventLoop: any EventLoop,
         logger: Logger, emit: @escaping @Sendable (String, UserUpdate) -> Void
@@ -53,17 +48,15 @@ final class UpdateFanout: Sendable {
     /// Counts one socket of the user.
     ///
     /// - Parameters:
-    ///   - socketLoop: the socket's event loop, on which the future succeeds.
     ///   - after: the last update that the socket's earlier connection has had; nil for a socket that begins anew.
     /// - Returns: how the socket comes to its updates; nil after `limit`: the subscription is then still to come, and
     ///   brings along what was missed since now.
     func join(
-        _ userID: String, on socketLoop: any EventLoop, after: StreamID? = nil, limit: TimeAmount
+        _ userID: String, after: StreamID? = nil, limit: TimeAmount
     ) -> EventLoopFuture<Arrival?> {
-        let promise = socketLoop.makePromise(of: Arrival?.self)
-        let timeout = socketLoop.scheduleTask(in: limit) { promise.succeed(nil) }
-        let waiter = Waiter(eventLoop: socketLoop, promise: promise)
-        eventLoop.execute { self.update { $0.join(userID, waiter: waiter, after: after) } }
+        let promise = eventLoop.makePromise(of: Arrival?.self)
+        let timeout = eventLoop.scheduleTask(in: limit) { promise.succeed(nil) }
+        eventLoop.execute { self.update { $0.join(userID, waiter: promise, after: after) } }
         promise.futureResult.whenComplete { _ in timeout.cancel() }
         return promise.futureResult
     }
@@ -102,8 +95,7 @@ final class UpdateFanout: Sendable {
         case .unsubscribe(let userID):
             if let emitter { subscriber?.unsubscribe(emitter.room(UserGateway.room(userID))) }
             subscriber?.unsubscribe(UserKeys.updates(userID))
-        case .joined(let waiter, let arrival):
-            waiter.eventLoop.execute { waiter.promise.succeed(arrival) }
+        case .joined(let promise, let arrival): promise.succeed(arrival)
         case .emit(let userID, let update): emit(userID, update)
         case .readLast(let userID, let generation):
             commands.send(["XREVRANGE", .text(UserKeys.history(userID)), "+", "-", "COUNT", "1"]) { reply in

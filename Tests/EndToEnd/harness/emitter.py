@@ -13,7 +13,7 @@ class Emitter:
         self.redis, self.key = redis, key
 
     def emit(self, *event, rooms: list[str] = (), without: list[str] = (), nsp: str = NAMESPACE) -> int:
-        """How many subscribers got it."""
+        """How many event loops of replicas got it."""
         packet = {"type": 2, "data": list(event), "nsp": nsp}
         body = ["emitter", packet, {"rooms": list(rooms), "flags": {}, "except": list(without)}]
         return self.publish(self.channel(*rooms), msgpack.packb(body))

@@ -1,0 +1,94 @@
+import Logging
+import NIOCore
+import RedisClient
+import ServiceLifecycle
+import Shared
+import SocketIO
+import Synchronization
+
+/// The updates of the users who have sockets here. Each event loop brings its own sockets theirs, by its own connections to
+/// Redis: nothing crosses from one loop to another on the way.
+final class Updates: Sendable {
+    private struct Loop: Sendable {
+        let commands: RedisClient
+        let subscriber: RedisSubscriber
+        let fanout: UpdateFanout
+    }
+
+    private let loops: [ObjectIdentifier: Loop]
+    private let server: ServerReference
+
+    /// - Parameters:
+    ///   - emitter: takes what Socket.IO emitters publish; nil: that is not listened to.
+    init(
+        _ redis: RedisConfiguration, namespace: String, recovery: Recovery, emitter: EmitterIntake?,
+        group: any EventLoopGroup, logger: Logger
+    ) {
+        let server = ServerReference()
+        self.server = server
+        var loops: [ObjectIdentifier: Loop] = [:]
+        for eventLoop in group.makeIterator() {
+            let commands = RedisClient(redis, eventLoop: eventLoop, logger: logger)
+            let fanout = UpdateFanout(
+                commands: commands, recovery: recovery, emitter: emitter?.channels, eventLoop: eventLoop,
+                logger: logger
+            ) { userID, update in
+                let event = recovery.event(update, of: userID, namespace: namespace)
+                server.value?.emit(event, toRoom: UserGateway.room(userID), on: eventLoop)
+            }
+            let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) { event in
+                if case .message(let channel, let message) = event,
+                    emitter?.take(
+                        message, from: channel,
+                        // Every loop with the user gets what is published to their room.
+                        toRoom: { server.value?.emit($0, to: $1, on: eventLoop) },
+                        toNamespace: { server.value?.emit($0, to: $1) }) == true
+                {
+                    return
+                }
+                fanout.handle(event)
+            }
+            if loops.isEmpty, let channel = emitter?.channels.broadcast { subscriber.subscribe(channel) }
+            fanout.attach(subscriber)
+            loops[ObjectIdentifier(eventLoop)] = Loop(
+                commands: commands, subscriber: subscriber, fanout: fanout)
+        }
+        self.loops = loops
+    }
+
+    /// Where the updates go; comes before anyone joins.
+    func attach(_ server: SocketIOServer) { self.server.value = server }
+
+    /// The connections to Redis.
+    var services: [any Service] { loops.values.flatMap { [$0.commands, $0.subscriber] as [any Service] } }
+
+    /// Nil when Redis answers on all connections; else why not. For readiness.
+    var missing: String? {
+        loops.values.lazy.compactMap { $0.commands.missing ?? $0.subscriber.missing }.first
+    }
+
+    /// Counts one socket of the user; see ``UpdateFanout/join(_:on:after:limit:)``.
+    func join(
+        _ userID: String, on eventLoop: any EventLoop, after: StreamID? = nil, limit: TimeAmount
+    ) -> EventLoopFuture<Arrival?> {
+        guard let loop = loops[ObjectIdentifier(eventLoop)] else {
+            return eventLoop.makeSucceededFuture(nil)
+        }
+        return loop.fanout.join(userID, after: after, limit: limit)
+    }
+
+    /// Takes one socket of the user off the count.
+    func leave(_ userID: String, on eventLoop: any EventLoop) {
+        loops[ObjectIdentifier(eventLoop)]?.fanout.leave(userID)
+    }
+}
+
+/// The server, which is made after what feeds it.
+private final class ServerReference: Sendable {
+    private let server = Mutex<SocketIOServer?>(nil)
+
+    var value: SocketIOServer? {
+        get { server.withLock { $0 } }
+        set { server.withLock { $0 = newValue } }
+    }
+}
