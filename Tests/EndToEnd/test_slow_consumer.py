@@ -14,12 +14,12 @@ from harness.updates import EVENT, Updates
 
 MIB = 1 << 20
 CAP = MIB
-FLOOD, SIZE = 10_000, 1800
+FLOOD, SIZE = 10_000, 1500
 #: No more than an unoptimized edge-ws passes on, so that others are not late for that.
-PER_SECOND = 1000
+PER_SECOND = 500
 OTHERS = 10
 #: What the process may gain beside the cap: buffers on the way from Redis, and what the allocator keeps of them.
-SLACK = 8 * MIB
+SLACK = 6 * MIB
 
 
 @dataclass
