@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "edge-ws", targets: ["edge-ws"]),
         .executable(name: "bridge-kafka", targets: ["bridge-kafka"]),
         .executable(name: "demo-payments", targets: ["demo-payments"]),
+        .executable(name: "conformance-server", targets: ["conformance-server"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -132,6 +133,15 @@ let package = Package(
             name: "demo-payments",
             dependencies: [
                 "KafkaClient", "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+
+        // Development and tests only: the Socket.IO library for protocol suites.
+        .executableTarget(
+            name: "conformance-server",
+            dependencies: [
+                "SocketIO", "RawJSON", nioCore, nioPosix, logging, argumentParser,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),

@@ -63,6 +63,7 @@ final class Updates: Sendable {
     var services: [any Service] { loops.values.flatMap { [$0.commands, $0.subscriber] as [any Service] } }
 
     /// Nil when Redis answers on all connections; else why not. For readiness.
+    /// Nil when Redis answers on all connections; else why not. For readiness.
     var missing: String? {
         loops.values.lazy.compactMap { $0.commands.missing ?? $0.subscriber.missing }.first
     }
