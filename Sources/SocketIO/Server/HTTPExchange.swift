@@ -35,7 +35,10 @@ struct HTTPExchange: Sendable {
     /// Engine.IO's error: JSON, or on an upgrade request the bare text, after which the connection closes.
     func fail(_ error: EngineError, isUpgrade: Bool = false) {
         if isUpgrade {
-            return respond(
+            var exchange = self
+            // The versions that are spoken here (RFC 6455, §4.4).
+            exchange.headers.add(name: "sec-websocket-version", value: "13")
+            return exchange.respond(
                 error.status, contentType: "text/html", ByteBuffer(string: error.message), close: true)
         }
         respond(
