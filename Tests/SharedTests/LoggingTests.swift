@@ -43,6 +43,19 @@ import Testing
         #expect(object["time"]?.hasSuffix("Z") == true)
     }
 
+    @Test func nestedMetadataIsJSONAsWell() throws {
+        let text = try Self.output { writer in
+            let handler = JSONLogHandler(Self.settings([:]), process: "edge-http", writer: writer)
+            Logger(label: "test") { _ in handler }.info(
+                "summary",
+                metadata: [
+                    "refused": ["b": "1", "a": ["x", .stringConvertible(2)]], "none": .dictionary([:]),
+                    "empty": .array([]),
+                ])
+        }
+        #expect(text.hasSuffix(#","empty":[],"none":{},"refused":{"a":["x","2"],"b":"1"}}"# + "\n"))
+    }
+
     @Test func aFullQueueDropsAndSaysHowMany() throws {
         let text = try Self.output(capacity: 10) { writer in
             for _ in 0..<3 { writer.write(String(repeating: "x", count: 20)) }

@@ -51,7 +51,10 @@ struct JSONLogHandler: LogHandler {
         if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
         if let explicit = event.metadata { fields.merge(explicit) { $1 } }
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
-            line.writeMember(key, value.description)
+            line.writeStaticString(",")
+            line.writeJSONString(key)
+            line.writeStaticString(":")
+            line.writeMetadata(value)
         }
         line.writeStaticString("}")
         writer.write(String(buffer: line))
@@ -65,6 +68,28 @@ extension ByteBuffer {
         writeJSONString(name)
         writeStaticString(":")
         writeJSONString(value)
+    }
+
+    fileprivate mutating func writeMetadata(_ value: Logger.MetadataValue) {
+        switch value {
+        case .string, .stringConvertible: writeJSONString(value.description)
+        case .dictionary(let members):
+            writeStaticString("{")
+            for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+                if index > 0 { writeStaticString(",") }
+                writeJSONString(member.key)
+                writeStaticString(":")
+                writeMetadata(member.value)
+            }
+            writeStaticString("}")
+        case .array(let items):
+            writeStaticString("[")
+            for (index, item) in items.enumerated() {
+                if index > 0 { writeStaticString(",") }
+                writeMetadata(item)
+            }
+            writeStaticString("]")
+        }
     }
 }
 
