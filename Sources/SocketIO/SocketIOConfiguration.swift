@@ -20,6 +20,8 @@ public struct SocketIOConfiguration: Sendable {
     /// The name of a cookie with the session's id, set by the answer to a polling handshake, for load balancers that keep
     /// a client at one server by it. Nil: none.
     public var cookie: String?
+    /// Whether a client may begin a session, asked once for each that would; false answers 429. Nil lets everyone in.
+    public var allowSession: (@Sendable (SessionRequest) -> Bool)?
 
     public init() {}
 
@@ -29,6 +31,13 @@ public struct SocketIOConfiguration: Sendable {
     var timing: EngineSessionMachine.Timing {
         .init(pingInterval: pingInterval, pingTimeout: pingTimeout, upgradeTimeout: upgradeTimeout)
     }
+}
+
+/// A client's wish to begin a session.
+public struct SessionRequest: Sendable {
+    public let remoteAddress: String?
+    /// The entries of `X-Forwarded-For`, in order.
+    public let forwardedFor: [String]
 }
 
 /// A client's wish to join a namespace.

@@ -118,6 +118,7 @@ final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Ti
     // MARK: - Polling
 
     private func handshake(_ head: HTTPRequestHead, _ exchange: HTTPExchange) {
+        guard allowsSession(head) else { return exchange.refuseForNow() }
         guard let session = makeSession(head, link: nil) else { return exchange.refuse() }
         var exchange = exchange
         if let cookie = server.configuration.cookie {
@@ -152,6 +153,7 @@ final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Ti
         _ head: HTTPRequestHead, _ exchange: HTTPExchange
     ) throws(EngineError) {
         let headers = try webSocketHeaders(head)
+        guard allowsSession(head) else { return exchange.refuseForNow() }
         guard let session = makeSession(head, link: WebSocketLink(channel: channel)) else {
             return exchange.refuse()
         }
@@ -191,6 +193,14 @@ final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Ti
         } catch {
             channel.close(promise: nil)  // It is closed already.
         }
+    }
+
+    private func allowsSession(_ head: HTTPRequestHead) -> Bool {
+        guard let allow = server.configuration.allowSession else { return true }
+        return allow(
+            SessionRequest(
+                remoteAddress: channel.remoteAddress?.ipAddress,
+                forwardedFor: head.headers[canonicalForm: "x-forwarded-for"].map(String.init)))
     }
 
     private func makeSession(_ head: HTTPRequestHead, link: WebSocketLink?) -> EngineSession? {

@@ -32,6 +32,13 @@ struct HTTPExchange: Sendable {
         respond(.serviceUnavailable, ByteBuffer(string: "Too many connections"), close: true)
     }
 
+    /// This client may begin no session now (RFC 6585 §4).
+    func refuseForNow() {
+        var exchange = self
+        exchange.headers.add(name: "retry-after", value: "1")
+        exchange.respond(.tooManyRequests, ByteBuffer(string: "Too many requests"), close: true)
+    }
+
     /// Engine.IO's error: JSON, or on an upgrade request the bare text, after which the connection closes.
     func fail(_ error: EngineError, isUpgrade: Bool = false) {
         if isUpgrade {
