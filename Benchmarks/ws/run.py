@@ -68,6 +68,7 @@ def measure(options: argparse.Namespace, connections: str, driver: Path, folder:
     edge = Process("edge-ws", command, folder / "edge-ws", {
         "NODE_ENV": "test", "INSTANCE": "bench", "WS_HOST": "127.0.0.1", "WS_PORT": 0, "ADMIN_HOST": "127.0.0.1", "WS_ADMIN_PORT": 0,
         "REDIS_HOST": "127.0.0.1", "REDIS_PORT": port, "WS_MAX_CONNECTIONS": int(connections) + int(options.crowd) + 100,
+        "WS_MAX_CONNECTIONS_PER_USER": options.crowd,
         **dict(setting.split("=", 1) for setting in options.env),
     })
     try:

@@ -53,10 +53,21 @@ public enum OperationOutcome {
 
     /// Nothing was sent, so that it is safe to send the request again after `retryAfter` seconds.
     public static func unavailable(code: String, detail: String, retryAfter: Int) -> Problem {
+        later(.serviceUnavailable, code: code, detail: detail, retryAfter: retryAfter)
+    }
+
+    /// The caller has asked too often, and may do so again after `retryAfter` seconds (RFC 6585 §4).
+    public static func tooMany(code: String, detail: String, retryAfter: Int) -> Problem {
+        later(.tooManyRequests, code: code, detail: detail, retryAfter: retryAfter)
+    }
+
+    private static func later(
+        _ status: HTTPResponse.Status, code: String, detail: String, retryAfter: Int
+    ) -> Problem {
         let seconds = String(max(1, retryAfter))
         // Also in the document, since an acknowledgement has no headers.
         return Problem(
-            status: .serviceUnavailable, code: code, detail: detail,
+            status: status, code: code, detail: detail,
             extensions: [("retryAfter", ByteBuffer(string: seconds))], headers: [.retryAfter: seconds])
     }
 }

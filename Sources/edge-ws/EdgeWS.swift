@@ -42,11 +42,17 @@ struct EdgeWS: AsyncParsableCommand {
                     logger: logger)
             }
             let requests = Self.requests(settings, bridge, logger)
+            let refusals = Refusals()
+            var socketIO = settings.socketIO
+            socketIO.allowSession = settings.limits.connectRate.map { rate in
+                ConnectLimit(rate, proxies: settings.limits.proxies, refusals: refusals).allows
+            }
             let server = SocketIOServer(
-                settings.socketIO, namespaces: [settings.namespace],
+                socketIO, namespaces: [settings.namespace],
                 delegate: UserGateway(
                     namespace: settings.namespace, updates: updates, recovery: recovery,
-                    authenticator: authenticator, requests: requests, logger: logger),
+                    authenticator: authenticator, requests: requests, limits: settings.limits,
+                    refusals: refusals, logger: logger),
                 group: group, logger: logger)
             updates.attach(server)
             let admin = AdminServer(
@@ -64,7 +70,8 @@ struct EdgeWS: AsyncParsableCommand {
                 admin,
                 SocketIOService(
                     server: server, recovery: recovery, emitter: emitter, requests: requests,
-                    host: settings.host, port: settings.port, drainTime: settings.drainTime,
+                    refusals: refusals, host: settings.host, port: settings.port,
+                    drainTime: settings.drainTime,
                     shutdownTimeout: common.shutdownTimeout, logger: logger),
             ]
             return (bridge.map { [$0] } ?? []) + updates.services + services

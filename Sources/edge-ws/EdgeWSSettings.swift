@@ -14,6 +14,7 @@ struct EdgeWSSettings: ProcessSettings {
     let adminPort: Int
     let namespace: String
     let socketIO: SocketIOConfiguration
+    let limits: SocketLimits
     /// Zero: connections are not recovered.
     let recoveryWindow: Duration
     /// Empty: the replicas agree on one.
@@ -69,6 +70,7 @@ struct EdgeWSSettings: ProcessSettings {
             reader.milliseconds(
                 "WS_CONNECT_TIMEOUT", default: 45_000, in: 100...600_000,
                 help: "Time (ms) within which a client has to join the namespace."))
+        limits = SocketLimits(from: &reader)
         socketIO.allowedOrigins = AllowedOriginsSetting.read(&reader)
         self.socketIO = socketIO
         recoveryWindow = reader.milliseconds(

@@ -11,6 +11,7 @@ struct SocketIOService: Service {
     let recovery: Recovery
     let emitter: EmitterIntake?
     let requests: SocketRequests
+    let refusals: Refusals
     let host: String
     let port: Int
     let drainTime: Duration
@@ -41,7 +42,8 @@ struct SocketIOService: Service {
                 "emitterEvents": "\(emitted.events)",
                 "emitterRefused": "\(emitted.refused)",
                 "requests": "\(requests.sent)",
-                "refusedRequests": "\(requests.refused)",
+                "refusedRequests": .dictionary(requests.refused.mapValues { "\($0)" }),
+                "refused": .dictionary(refusals.byReason.mapValues { "\($0)" }),
                 "ignoredEvents": "\(requests.ignored)",
                 "sessionsLeft": "\(statistics.sessions)",
             ])

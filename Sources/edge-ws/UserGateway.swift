@@ -21,20 +21,22 @@ final class UserGateway: SocketIODelegate {
     private let authenticator: Authenticator?
     private let requests: SocketRequests
     private let expiry = TokenExpiry()
+    private let refusals: Refusals
     private let logger: Logger
-    /// Users by socket.
-    private let users = Mutex<[ObjectIdentifier: String]>([:])
+    private let sockets: Mutex<SocketTable<ObjectIdentifier>>
 
     init(
         namespace: String, updates: Updates, recovery: Recovery, authenticator: Authenticator?,
-        requests: SocketRequests, logger: Logger
+        requests: SocketRequests, limits: SocketLimits, refusals: Refusals, logger: Logger
     ) {
         self.namespace = namespace
         self.updates = updates
         self.recovery = recovery
         self.authenticator = authenticator
         self.requests = requests
+        self.refusals = refusals
         self.logger = logger
+        sockets = Mutex(SocketTable(mostPerUser: limits.connectionsPerUser, eventRate: limits.eventRate))
     }
 
     static func room(_ userID: String) -> String { "user:\(userID)" }
@@ -47,12 +49,11 @@ final class UserGateway: SocketIODelegate {
             identity = try SocketIdentity(
                 request, authenticator: authenticator, now: WallClock.millisecondsSince1970())
         } catch {
-            return socket.eventLoop.makeSucceededFuture(.refuse(message: error.message, data: error.data))
+            return refuse(error, socket)
         }
         if recovery.mustWait(for: request.auth) {
             return socket.eventLoop.makeSucceededFuture(.postpone)
         }
-        if let expiresAt = identity.expiresAt { expiry.note(expiresAt, socket) }
         // A token's user is always named here, so that no claim brings another one.
         let claim = recovery.claim(request.auth, userID: identity.userID)
         guard let userID = claim?.userID ?? identity.userID else {
@@ -62,10 +63,20 @@ final class UserGateway: SocketIODelegate {
                 claim?.text ?? recovery.issue(socketID: socket.id, userID: nil, position: .zero)
             return socket.eventLoop.makeSucceededFuture(.accept(admission))
         }
-        users.withLock { $0[ObjectIdentifier(socket)] = userID }
+        guard sockets.withLock({ $0.assign(userID, to: ObjectIdentifier(socket)) }) != .full else {
+            return refuse(SocketIdentity.tooMany, socket)
+        }
+        if let expiresAt = identity.expiresAt { expiry.note(expiresAt, socket) }
         let limit = claim == nil ? Self.subscriptionLimit : Self.recoveryLimit
         return updates.join(userID, on: socket.eventLoop, after: claim?.position, limit: limit)
             .assumeIsolated().map { self.decide(socket, userID, claim, $0) }.nonisolated()
+    }
+
+    private func refuse(
+        _ refusal: SocketIdentity.Refusal, _ socket: SocketIOSocket
+    ) -> EventLoopFuture<ConnectDecision> {
+        refusals.count(refusal.code)
+        return socket.eventLoop.makeSucceededFuture(.refuse(message: refusal.message, data: refusal.data))
     }
 
     private func decide(
@@ -96,13 +107,30 @@ final class UserGateway: SocketIODelegate {
         _ name: String, arguments: [JSONValue], attachments: [ByteBuffer], ack: SocketIOAck?,
         socket: SocketIOSocket
     ) {
-        guard name == Self.registerEvent else {
-            // Only what a token says is passed on as the caller's name.
-            let userID = authenticator == nil ? nil : users.withLock { $0[ObjectIdentifier(socket)] }
-            return requests.received(
-                name, arguments: arguments, attachments: attachments.count, ack: ack, userID: userID,
-                socket: socket)
+        let (verdict, user) = sockets.withLock {
+            ($0.event(of: ObjectIdentifier(socket), .now()), $0.user(of: ObjectIdentifier(socket)))
         }
+        switch verdict {
+        case .granted: break
+        case .refused:
+            refusals.count("event-rate")
+            guard name == Self.registerEvent else { return requests.refuseForNow(name, ack, socket) }
+            ack?([Self.answer(error: "Too many events; wait a second.")])
+            return
+        case .excessive:
+            refusals.count("event-flood")
+            return socket.disconnect()
+        }
+        if name == Self.registerEvent { return register(arguments, ack, user, socket) }
+        // Only what a token says is passed on as the caller's name.
+        requests.received(
+            name, arguments: arguments, attachments: attachments.count, ack: ack,
+            userID: authenticator == nil ? nil : user, socket: socket)
+    }
+
+    private func register(
+        _ arguments: [JSONValue], _ ack: SocketIOAck?, _ user: String?, _ socket: SocketIOSocket
+    ) {
         guard let userID = Self.userID(arguments.first) else {
             ack?([
                 Self.answer(
@@ -111,40 +139,48 @@ final class UserGateway: SocketIODelegate {
             return
         }
         guard UserID.isValid(userID) else {
-            ack?([Self.answer(error: SocketIdentity.tooLong.message)])
-            return
+            return refuse(SocketIdentity.tooLong, ack)
         }
         // A token has said who this is.
-        guard authenticator == nil || users.withLock({ $0[ObjectIdentifier(socket)] }) == userID else {
-            ack?([Self.answer(error: SocketIdentity.mismatch.message)])
-            return
-        }
-        register(userID, socket) { ack?([Self.answer(userID: userID)]) }
+        guard authenticator == nil || user == userID else { return refuse(SocketIdentity.mismatch, ack) }
+        register(userID, ack, socket)
+    }
+
+    private func refuse(_ refusal: SocketIdentity.Refusal, _ ack: SocketIOAck?) {
+        refusals.count(refusal.code)
+        ack?([Self.answer(error: refusal.message)])
     }
 
     func disconnected(_ socket: SocketIOSocket, reason: String) {
         expiry.forget(socket)
         requests.cancel(socket)
-        if let userID = users.withLock({ $0.removeValue(forKey: ObjectIdentifier(socket)) }) {
+        if let userID = sockets.withLock({ $0.remove(ObjectIdentifier(socket)) }) {
             updates.leave(userID, on: socket.eventLoop)
         }
         logger.debug("disconnected", metadata: ["socket": "\(socket.id)", "reason": "\(reason)"])
     }
 
     /// Moves the socket to the room of a user; a socket has one user at most.
-    private func register(_ userID: String, _ socket: SocketIOSocket, _ done: @escaping () -> Void) {
-        let earlier = users.withLock { $0.updateValue(userID, forKey: ObjectIdentifier(socket)) }
-        if let earlier {
-            guard earlier != userID else { return done() }
+    private func register(_ userID: String, _ ack: SocketIOAck?, _ socket: SocketIOSocket) {
+        switch sockets.withLock({ $0.assign(userID, to: ObjectIdentifier(socket)) }) {
+        case .full: return refuse(SocketIdentity.tooMany, ack)
+        case .unchanged:
+            ack?([Self.answer(userID: userID)])
+            return
+        case .assigned(let earlier?):
             socket.leave(Self.room(earlier))
             updates.leave(earlier, on: socket.eventLoop)
+        case .assigned(nil): break
         }
         updates.join(userID, on: socket.eventLoop, limit: Self.subscriptionLimit).assumeIsolated()
             .whenSuccess { [self] arrival in
                 // The socket may have left, or moved on, meanwhile.
-                guard users.withLock({ $0[ObjectIdentifier(socket)] }) == userID else { return }
+                guard sockets.withLock({ $0.user(of: ObjectIdentifier(socket)) }) == userID else {
+                    ack?([Self.answer(error: "Another user was registered meanwhile.")])
+                    return
+                }
                 socket.join(Self.room(userID))
-                done()
+                ack?([Self.answer(userID: userID)])
                 if let arrival,
                     let event = recovery.registered(userID, at: arrival.position, namespace: namespace)
                 {

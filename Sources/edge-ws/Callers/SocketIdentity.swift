@@ -30,6 +30,9 @@ struct SocketIdentity: Equatable {
     static let mismatch = Refusal(
         code: "user-mismatch", message: "The token is another user's than the one that is named.")
 
+    static let tooMany = Refusal(
+        code: "too-many-connections", message: "This user has too many connections already.")
+
     /// - Parameters:
     ///   - authenticator: nil when nobody has to say who they are by a token.
     ///   - now: milliseconds since 1970.

@@ -19,7 +19,8 @@ final class SocketRequests: Sendable {
 
     struct Statistics: Sendable {
         var sent = 0
-        var refused = 0
+        /// By the code of the problem.
+        var refused: [String: Int] = [:]
         /// Events without acknowledgement.
         var ignored = 0
     }
@@ -66,9 +67,24 @@ final class SocketRequests: Sendable {
             let request = route.request(id: id, requestID: requestID, userID: userID, body: body)
             try start(request, route, ack, socket)
         } catch {
-            state.withLock { $0.statistics.refused += 1 }
-            ack([Self.answer(error, requestID: requestID, instance: instance)])
+            refuse(error, ack, requestID: requestID, instance: instance)
         }
+    }
+
+    /// Answers an event of a socket that has sent too many (RFC 6585 §4).
+    func refuseForNow(_ name: String, _ ack: SocketIOAck?, _ socket: SocketIOSocket) {
+        guard let ack else { return }
+        let problem = OperationOutcome.tooMany(
+            code: "too-many-events", detail: "This socket has sent too many events; wait a second.",
+            retryAfter: 1)
+        refuse(
+            problem, ack, requestID: BridgeRequestID.random().description,
+            instance: events[name]?.path ?? socket.namespace)
+    }
+
+    private func refuse(_ problem: Problem, _ ack: SocketIOAck, requestID: String, instance: String) {
+        state.withLock { $0.statistics.refused[problem.code, default: 0] += 1 }
+        ack([Self.answer(problem, requestID: requestID, instance: instance)])
     }
 
     /// Nobody waits for the answers to this socket's requests any more.

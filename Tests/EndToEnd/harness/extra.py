@@ -33,7 +33,12 @@ def token(claims: dict | None = None, *, secret: str = SECRET, alg: str = "HS256
 @contextmanager
 def edge_ws(stack: Stack, name: str, **env):
     """Yields the process, with its port as `port`; a setting that is None is left out."""
-    settings = {**stack.common, "INSTANCE": name, "WS_HOST": "127.0.0.1", "WS_PORT": 0, "WS_ADMIN_PORT": 0, "SERVICES_DIR": stack.folder / "services", **env}
+    settings = {
+        **stack.common, "INSTANCE": name, "WS_HOST": "127.0.0.1", "WS_PORT": 0, "WS_ADMIN_PORT": 0,
+        "SERVICES_DIR": stack.folder / "services",
+        # python-socketio's polling client may leave without its last packet, and itself waits for the next heartbeat.
+        "SHUTDOWN_TIMEOUT": 1000, "WS_PING_INTERVAL": 500, **env,
+    }
     process = Process(name, [binary("edge-ws")], stack.folder / name, {k: v for k, v in settings.items() if v is not None})
     try:
         process.start()
@@ -57,8 +62,9 @@ class Raw:
 
     def receive(self, seconds: float = 5) -> str | None:
         """The next packet; None when the server has closed."""
-        self.socket.settimeout(seconds)
+        end = time.monotonic() + seconds
         while True:
+            self.socket.settimeout(max(0.001, end - time.monotonic()))
             try:
                 packet = self.socket.recv()
             except websocket.WebSocketConnectionClosedException:
@@ -126,8 +132,4 @@ class Client:
         return self
 
     def __exit__(self, *_) -> None:
-        if self.client.transport() == "polling":
-            # By `disconnect` the polling client may leave without its last packet, and wait for a heartbeat.
-            self.client.eio.disconnect(abort=True)
-        else:
-            self.client.disconnect()
+        self.client.disconnect()
