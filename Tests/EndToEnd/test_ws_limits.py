@@ -116,6 +116,22 @@ def test_the_connect_rate_is_off_unless_it_is_set(stack):
     assert {handshake(stack.ports["edge-ws-1"]).status for _ in range(300)} == {200}
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_connects_of_one_connection_are_bounded(stack, leaves):
+    """Tokens cannot be tried without end, nor subscriptions be made and ended."""
+    env = {} if leaves else {"AUTH_JWT_SECRET": SECRET}
+    with edge_ws(stack, "ws-connects", **env) as edge, Raw(edge.port, "&userId=u1") as raw:
+        for _ in range(100):
+            kind, reply = raw.join({"token": token(secret="x" * 32)})
+            assert (kind, "sid" in reply) == (("0", True) if leaves else ("4", False))
+            if leaves:
+                raw.send(f"41{NAMESPACE},")
+        raw.send(f"40{NAMESPACE},")
+        assert raw.receive() is None
+        edge.stop()
+        assert edge.summary()["refused"] == ({} if leaves else {"token-signature": "100"})
+
+
 # Events of one socket
 
 

@@ -37,6 +37,15 @@ import Testing
         #expect(machine.received(text("0")) == [.connect(namespace: "/", auth: nil)])
     }
 
+    @Test func connectsWithoutEndEndTheConnection() {
+        for _ in 0..<SocketConnectionMachine.mostConnects {
+            #expect(machine.received(text("0/random,")) == [.connect(namespace: "/random", auth: nil)])
+            _ = machine.decided("/random", refusal: ("Invalid namespace", nil), socketID: "s")
+        }
+        #expect(machine.received(text("0")) == [.close(.forcedClose)])
+        #expect(machine.received(text("0")) == [])
+    }
+
     @Test func deliversEvents() {
         join()
         #expect(

@@ -35,7 +35,11 @@ struct SocketConnectionMachine {
         var attachments: [ByteBuffer] = []
     }
 
+    /// CONNECTs that one connection may send, since each makes work for the application, also where it is refused.
+    static let mostConnects: UInt8 = 100
+
     private var namespaces: [String: Membership] = [:]
+    private var connects: UInt8 = 0
     private var partial: Partial?
     private var hasJoinedOnce = false
     private let connectBy: NIODeadline
@@ -74,6 +78,8 @@ struct SocketConnectionMachine {
         case .connect(let namespace, let auth):
             // A second CONNECT for a namespace is a fault of the client.
             guard namespaces[namespace] == nil else { return close(.parseError) }
+            guard connects < Self.mostConnects else { return close(.forcedClose) }
+            connects += 1
             namespaces[namespace] = .deciding
             return [.connect(namespace: namespace, auth: auth)]
         case .disconnect(let namespace):
