@@ -170,6 +170,23 @@ def test_a_socket_that_goes_takes_its_requests_along(stack):
         assert int(summary["refusedRequests"]["too-many-requests-in-flight"]) >= 1 and int(summary["requests"]) >= 3
 
 
+@pytest.mark.disturbs
+def test_a_bridge_that_goes_and_comes_back(stack, client):
+    """What is in flight is answered by the next bridge, what comes meanwhile is not sent."""
+    answers = []
+    client.emit("payment-intents.create", intent("123", {"delayMs": 1500}), callback=answers.append)
+    time.sleep(0.3)
+    stack.bridge.kill()
+    start = time.monotonic()
+    problem(client.call("payment-intents.get", {"id": "none"}), 503, "bridge-unavailable")
+    assert time.monotonic() - start < 1, "at once, not at the deadline"
+    stack.bridge.start()
+    stack.wait_started(stack.bridge)
+    wait_until(lambda: client.call("payment-intents.get", {"id": "none"})["status"] == 404, 10, "the next bridge")
+    wait_until(lambda: answers, 10, "the answer to what was in flight")
+    assert answers[0]["status"] == 201 and client.connected
+
+
 def test_without_a_bridge_it_only_pushes(stack):
     with edge_ws(stack, "ws-pushes", BRIDGE_SOCKET=None) as process, Client(process.port, query="?userId=123") as client:
         for event in ("payment-intents.get", "nothing"):
