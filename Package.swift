@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "bridge-kafka", targets: ["bridge-kafka"]),
         .executable(name: "demo-payments", targets: ["demo-payments"]),
         .executable(name: "conformance-server", targets: ["conformance-server"]),
+        .executable(name: "schema-check", targets: ["schema-check"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -51,6 +52,7 @@ let package = Package(
         // Protocols and clients that stand alone.
         .target(name: "RawJSON", dependencies: [nioCore], swiftSettings: strict),
         .target(name: "MessagePack", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
+        .target(name: "JSONSchema", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
         .target(
             name: "SocketIO",
             dependencies: [
@@ -146,6 +148,11 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Development and tests only: JSON Schema's suites against the validator.
+        .executableTarget(
+            name: "schema-check", dependencies: ["JSONSchema", nioCore, argumentParser], swiftSettings: strict
+        ),
+
         .testTarget(
             name: "SharedTests",
             dependencies: ["Shared", "RawJSON", nioCore, nioPosix, nioEmbedded, logging],
@@ -199,5 +206,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RawJSONTests", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
+        .testTarget(
+            name: "JSONSchemaTests", dependencies: ["JSONSchema", nioCore], swiftSettings: strict),
     ]
 )
