@@ -37,7 +37,7 @@ def edge_ws(stack: Stack, name: str, **env):
         **stack.common, "INSTANCE": name, "WS_HOST": "127.0.0.1", "WS_PORT": 0, "WS_ADMIN_PORT": 0,
         "SERVICES_DIR": stack.folder / "services",
         # python-socketio's polling client may leave without its last packet, and itself waits for the next heartbeat.
-        "SHUTDOWN_TIMEOUT": 1000, "WS_PING_INTERVAL": 500, **env,
+        "SHUTDOWN_TIMEOUT": 3000, "WS_PING_INTERVAL": 500, **env,
     }
     process = Process(name, [binary("edge-ws")], stack.folder / name, {k: v for k, v in settings.items() if v is not None})
     try:

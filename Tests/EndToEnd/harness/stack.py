@@ -180,7 +180,7 @@ class Stack:
 
     @contextlib.contextmanager
     def replica(self, name: str = "edge-ws-other", **settings) -> Iterator[Process]:
-        """One more edge-ws, with other settings; its port is in `ports` under its name."""
+        """One more edge-ws, with other settings; while it runs its port is in `ports` under its name."""
         env = {**self.ws[0].env, "INSTANCE": name, "WS_PORT": 0, "WS_ADMIN_PORT": 0, **settings}
         process = Process(name, self.ws[0].command, self.folder / name, env)
         try:
@@ -190,6 +190,8 @@ class Stack:
             yield process
         finally:
             process.stop()
+            self.ports.pop(name, None)
+            self.admin.pop(name, None)
 
     def repair(self) -> None:
         """Starts what does not run and waits until all is well again."""
