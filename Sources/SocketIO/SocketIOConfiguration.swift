@@ -25,8 +25,9 @@ public struct SocketIOConfiguration: Sendable {
 
     public init() {}
 
-    /// How long an HTTP connection may go without a byte; a polling client sees a heartbeat before.
-    var idleTimeout: TimeAmount { pingInterval + pingTimeout }
+    /// How long an HTTP connection may go without a byte. Longer than a session without a sign of life: a client that asks
+    /// at the end of that gets an answer, not a connection that closes just then.
+    var idleTimeout: TimeAmount { pingInterval + pingTimeout + .seconds(5) }
 
     var timing: EngineSessionMachine.Timing {
         .init(pingInterval: pingInterval, pingTimeout: pingTimeout, upgradeTimeout: upgradeTimeout)

@@ -35,4 +35,9 @@ import Testing
     func refusesWhatIsNoPayload(_ text: String) {
         #expect(throws: EnginePacket.ParseError.self) { try EnginePayload.decode(ByteBuffer(string: text)) }
     }
+
+    @Test(arguments: [[0x34, 0xFF], [0x34, 0xC3], [0x34, 0xC3, 0x1E, 0x34, 0xA9]] as [[UInt8]])
+    func refusesTextThatIsNotUTF8(_ bytes: [UInt8]) {
+        #expect(throws: EnginePacket.ParseError.self) { try EnginePayload.decode(ByteBuffer(bytes: bytes)) }
+    }
 }

@@ -94,6 +94,11 @@ enum EnginePayload {
     }
 
     static func decode(_ body: ByteBuffer) throws(EnginePacket.ParseError) -> [EnginePacket] {
+        // Its messages may leave by a WebSocket, which takes no other text.
+        var utf8 = UTF8Validator()
+        guard body.withUnsafeReadableBytes({ utf8.accept($0) }), utf8.isComplete else {
+            throw EnginePacket.ParseError()
+        }
         var packets: [EnginePacket] = []
         let parts = body.readableBytesView.split(
             separator: separator, omittingEmptySubsequences: false)
