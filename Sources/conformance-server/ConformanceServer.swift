@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Logging
 import NIOCore
 import NIOPosix
@@ -40,7 +41,8 @@ struct ConformanceServer: AsyncParsableCommand {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let logger = Logger(label: "conformance-server")
         let (bound, stop) = try await start(group, logger)
-        print("\(mode.rawValue) is listening on \(host):\(bound)")
+        // Not `print`, which keeps the line back when it goes to a pipe or a file.
+        FileHandle.standardOutput.write(Data("\(mode.rawValue) is listening on \(host):\(bound)\n".utf8))
         for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
         await stop()
         try await group.shutdownGracefully()
