@@ -1,6 +1,7 @@
 """One stack for all tests; a test that disturbs it leaves it for the next one to be repaired."""
 
 import pytest
+from harness.conformance import Engine, server
 from harness.sio import Listener
 from harness.stack import Stack
 
@@ -58,3 +59,23 @@ def listen(stack):
     yield connect
     for listener in made:
         listener.close()
+
+
+@pytest.fixture(scope="session")
+def eio(tmp_path_factory):
+    """Engine.IO alone, which sends back every message; heartbeats every 300 ms, to be answered within 200 ms."""
+    with server("eio", tmp_path_factory.mktemp("eio")) as process:
+        yield Engine(process.port, "/engine.io/")
+
+
+@pytest.fixture(scope="session")
+def sio(tmp_path_factory):
+    with server("sio", tmp_path_factory.mktemp("sio")) as process:
+        yield Engine(process.port, "/socket.io/")
+
+
+@pytest.fixture(scope="session")
+def echo(tmp_path_factory):
+    """The port of the WebSocket server that sends back every message."""
+    with server("echo", tmp_path_factory.mktemp("echo")) as process:
+        yield process.port

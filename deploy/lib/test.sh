@@ -75,7 +75,7 @@ dev_test() {
             if stage 'build with tests' build_tests; then stage 'unit tests' unit_tests || true; else skip 'unit tests'; fi
         fi
         if [[ $what != unit ]]; then
-            if stage 'build for release' build_release "${PRODUCTS[@]}"; then
+            if stage 'build for release' build_release "${PRODUCTS[@]}" conformance-server; then
                 stage 'end-to-end tests' end_to_end_tests "$@" || true
             else
                 skip 'end-to-end tests'
