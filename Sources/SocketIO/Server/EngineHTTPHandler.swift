@@ -85,7 +85,7 @@ final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Ti
         HTTPExchange(
             // NIO's decoder reads nothing behind a request for another protocol.
             channel: channel, keepAlive: head.isKeepAlive && !head.headers.contains(name: "upgrade"),
-            headers: server.originPolicy.headers(for: head))
+            isHead: head.method == .HEAD, headers: server.originPolicy.headers(for: head))
     }
 
     private func handle(_ head: HTTPRequestHead, _ body: ByteBuffer) {

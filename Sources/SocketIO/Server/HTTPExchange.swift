@@ -5,6 +5,8 @@ import NIOHTTP1
 struct HTTPExchange: Sendable {
     let channel: any Channel
     let keepAlive: Bool
+    /// The answer to HEAD has no body, though the headers of one (RFC 9110 §9.3.2).
+    let isHead: Bool
     /// The headers of the answer besides those of its body.
     var headers: HTTPHeaders
 
@@ -20,7 +22,7 @@ struct HTTPExchange: Sendable {
         if closes { headers.add(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
         channel.write(HTTPServerResponsePart.head(head), promise: nil)
-        if body.readableBytes > 0 {
+        if body.readableBytes > 0, !isHead {
             channel.write(HTTPServerResponsePart.body(.byteBuffer(body)), promise: nil)
         }
         let end = channel.writeAndFlush(HTTPServerResponsePart.end(nil))

@@ -59,7 +59,8 @@ private final class EchoHTTPHandler: ChannelInboundHandler, RemovableChannelHand
     }
 
     private func handle(_ head: HTTPRequestHead, _ channel: any Channel) {
-        let exchange = HTTPExchange(channel: channel, keepAlive: false, headers: HTTPHeaders())
+        let exchange = HTTPExchange(
+            channel: channel, keepAlive: false, isHead: head.method == .HEAD, headers: HTTPHeaders())
         guard EngineURL(head.uri).path == "/" else {
             return exchange.respond(.notFound, ByteBuffer(string: "Not Found"))
         }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 import NIOWebSocket
@@ -11,7 +12,7 @@ struct WebSocketUpgrade: Sendable {
 
     /// The headers of the answer 101; nil when the request is no well-formed one for a WebSocket of version 13.
     func accept(_ head: HTTPRequestHead, on channel: any Channel) -> HTTPHeaders? {
-        guard head.asksForUpgrade else { return nil }
+        guard head.isWebSocketHandshake else { return nil }
         var headers: HTTPHeaders?
         // NIO answers at once.
         upgrader.buildUpgradeResponse(
@@ -27,9 +28,14 @@ extension HTTPRequestHead {
         headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
     }
 
-    /// Whether the header `Connection` asks for a change of protocol as well.
-    fileprivate var asksForUpgrade: Bool {
-        headers[canonicalForm: "connection"].contains { $0.lowercased() == "upgrade" }
+    /// What NIO leaves unchecked of RFC 6455, §4.2.1: the method, the version, that both headers ask for the change of
+    /// protocol, and that the key has 16 bytes.
+    fileprivate var isWebSocketHandshake: Bool {
+        guard method == .GET, version == .http1_1, isWebSocketUpgrade,
+            headers[canonicalForm: "connection"].contains(where: { $0.lowercased() == "upgrade" }),
+            let key = headers.first(name: "sec-websocket-key")
+        else { return false }
+        return Data(base64Encoded: key)?.count == 16
     }
 }
 
