@@ -1,30 +1,15 @@
-"""Engine.IO 4 over the wire: sessions, heartbeats, the upgrade, and how they end."""
+"""Engine.IO 4 over the wire: sessions, heartbeats, and how they end."""
 
 import base64
 import json
 import time
 
 import pytest
-from harness.conformance import INTERVAL, SEPARATOR, TIMEOUT, Engine, Polling, sid_of
-from harness.wire import CLOSE, TEXT, Connection, Ended, WebSocket, frame, text
+from harness.conformance import INTERVAL, SEPARATOR, TIMEOUT, sid_of
+from harness.wire import CLOSE, TEXT, Connection, Ended, frame
 
 UNKNOWN = {"code": 1, "message": "Session ID unknown"}
 BAD = {"code": 3, "message": "Bad request"}
-
-
-def probed(eio: Engine, session: Polling) -> WebSocket:
-    """A candidate that has sent its probe and got the answer."""
-    candidate = eio.websocket(session.sid)
-    candidate.send("2probe")
-    assert candidate.receive_text() == "3probe"
-    return candidate
-
-
-def upgraded(eio: Engine) -> tuple[Polling, WebSocket]:
-    session = eio.polling()
-    websocket = probed(eio, session)
-    websocket.send("5")
-    return session, websocket
 
 
 # 1: the handshake
@@ -263,146 +248,6 @@ def test_09_a_close_frame(eio):
     with eio.connected() as websocket:
         websocket.write(frame((1000).to_bytes(2), CLOSE))
         assert websocket.closed() == 1000
-
-
-# 10: the upgrade
-
-
-def test_10_upgrade(eio):
-    session = eio.polling()
-    websocket = probed(eio, session)
-    with websocket:
-        start = time.monotonic()
-        answer = session.get()
-        assert (answer.status, answer.body) == (200, b"6")
-        assert time.monotonic() - start < 0.15
-        websocket.send("5", "4text", b"\x01\x02")
-        assert websocket.receive() == text("4text")
-        assert websocket.receive() == (2, b"\x01\x02")
-
-
-def test_10_a_get_that_waits_already_is_let_go_by_the_probe(eio):
-    session = eio.polling()
-    with session.later() as pending, probed(eio, session) as websocket:
-        assert pending.answer(0.2).body == b"6"
-        websocket.send("5", "4after")
-        assert websocket.receive_text() == "4after"
-
-
-def test_10_until_the_upgrade_polling_goes_on(eio):
-    session = eio.polling()
-    with probed(eio, session) as websocket:
-        session.send("4before")
-        assert session.packets() == ["4before"]
-        session.send("4queued", "bAQI=")
-        websocket.send("5")
-        assert [websocket.receive(), websocket.receive()] == [text("4queued"), (2, b"\x01\x02")]
-
-
-def test_10_heartbeats_go_on_by_websocket(eio):
-    _, websocket = upgraded(eio)
-    with websocket:
-        for _ in range(2):
-            assert websocket.receive_text() == "2"
-            websocket.send("3")
-
-
-def test_10_polling_is_over(eio):
-    session, websocket = upgraded(eio)
-    with websocket:
-        for answer in (session.get(), session.post("4x")):
-            assert (answer.status, answer.json()) == (400, BAD)
-        websocket.send("4unharmed")
-        assert websocket.receive_text() == "4unharmed"
-
-
-def test_10_a_second_websocket_is_closed(eio):
-    session, websocket = upgraded(eio)
-    with websocket, eio.websocket(session.sid) as second:
-        assert second.refusal.status == 400
-        websocket.send("4unharmed")
-        assert websocket.receive_text() == "4unharmed"
-
-
-def test_10_a_session_that_began_by_websocket_takes_no_second_one(eio):
-    with eio.websocket() as first:
-        sid = sid_of(first.receive_text())
-        with eio.websocket(sid) as second:
-            assert second.refusal.status == 400
-        first.send("4unharmed")
-        assert first.receive_text() == "4unharmed"
-
-
-def test_10_one_candidate_at_a_time(eio):
-    session = eio.polling()
-    with probed(eio, session) as first:
-        with eio.websocket(session.sid) as second:
-            assert second.refusal.status == 400
-        first.send("5", "4x")
-        assert first.receive_text() == "4x"
-
-
-WRONG = {
-    "an upgrade without a probe": ["5"], "a plain ping": ["2"], "another probe": ["2prob"], "a message": ["4hello"],
-    "a binary message": [b"2probe"], "no packet": ["probe"], "nothing": [""], "a close": ["1"],
-    "a message after the probe": ["2probe", "4hello"], "no packet after the probe": ["2probe", "x"],
-}
-
-
-@pytest.mark.parametrize("messages", WRONG.values(), ids=WRONG)
-def test_10_a_candidate_that_does_something_else_is_closed_alone(eio, messages):
-    session = eio.polling()
-    with eio.websocket(session.sid) as candidate:
-        candidate.send(*messages)
-        if messages[0] == "2probe":
-            assert candidate.receive_text() == "3probe"
-        candidate.closed()
-    session.send("4unharmed")
-    assert session.packets() == ["4unharmed"]
-    with probed(eio, session) as another:
-        another.send("5", "4x")
-        assert another.receive_text() == "4x"
-
-
-def test_10_a_candidate_that_breaks_off_leaves_polling_as_it_was(eio):
-    session = eio.polling()
-    with session.later() as pending:
-        probed(eio, session).close()
-        assert pending.answer().body == b"6"
-    time.sleep(0.05)
-    with session.later() as pending:
-        session.send("4unharmed")
-        assert pending.answer().body == b"4unharmed"
-
-
-def test_10_a_candidate_that_breaks_the_protocol(eio):
-    session = eio.polling()
-    with eio.websocket(session.sid) as candidate:
-        candidate.write(frame("2probe", mask=False))
-        assert candidate.closed() == 1002
-    session.send("4unharmed")
-    assert session.packets() == ["4unharmed"]
-
-
-def test_10_the_end_of_a_session_ends_its_candidate(eio):
-    session = eio.polling()
-    with probed(eio, session) as candidate:
-        session.send("1")
-        candidate.closed()
-
-
-def test_10_a_websocket_of_an_ended_session(eio):
-    session = eio.polling()
-    session.send("1")
-    with eio.websocket(session.sid) as candidate:
-        assert (candidate.refusal.status, candidate.refusal.body) == (400, b"Session ID unknown")
-
-
-def test_a_websocket_that_breaks_off_ends_its_session(eio):
-    session, websocket = upgraded(eio)
-    websocket.close()
-    time.sleep(0.05)
-    assert session.is_gone()
 
 
 def test_messages_on_a_websocket_come_back_in_order(eio):
