@@ -72,6 +72,14 @@ struct EdgeWSSettings: ProcessSettings {
                 help: "Time (ms) within which a client has to join the namespace."))
         limits = SocketLimits(from: &reader)
         socketIO.allowedOrigins = AllowedOriginsSetting.read(&reader)
+        socketIO.cookie = reader.optionalString(
+            "WS_COOKIE",
+            help:
+                "Name of a cookie with the session's id, for proxies that route polling clients by it; empty: none."
+        )
+        if let cookie = socketIO.cookie, !Self.isToken(cookie) {
+            reader.mistake("WS_COOKIE: '\(cookie)' is not a name that a cookie may have")
+        }
         self.socketIO = socketIO
         recoveryWindow = reader.milliseconds(
             "WS_RECOVERY_WINDOW", default: 120_000, in: 0...86_400_000,
@@ -106,5 +114,17 @@ struct EdgeWSSettings: ProcessSettings {
             help: "Requests of all sockets of one edge-ws that may be in flight; more are answered 503.")
         authentication = AuthenticationSettings.read(&reader)
         (redisHost, redisPort) = RedisSetting.read(&reader)
+    }
+
+    /// Whether a text is a token (RFC 9110 §5.6.2), as a cookie's name has to be (RFC 6265 §4.1.1).
+    private static func isToken(_ text: String) -> Bool {
+        text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "a")...UInt8(ascii: "z"):
+                true
+            default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+            }
+        }
     }
 }
