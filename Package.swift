@@ -109,8 +109,8 @@ let package = Package(
         .executableTarget(
             name: "edge-http",
             dependencies: [
-                "Shared", "Admin", "Operations", "RawJSON", nioCore, nioPosix, logging, argumentParser,
-                lifecycle, hummingbird,
+                "Shared", "Admin", "Authentication", "Operations", "RawJSON", nioCore, nioPosix, logging,
+                argumentParser, lifecycle, hummingbird,
             ],
             swiftSettings: strict),
         .executableTarget(

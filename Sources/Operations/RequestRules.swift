@@ -1,6 +1,7 @@
 import HTTPTypes
 public import NIOCore
 import RawJSON
+import Shared
 
 /// What a request must be before anything is sent for it. Each rule throws the ``Problem`` that the client gets.
 public enum RequestRules {
@@ -27,5 +28,23 @@ public enum RequestRules {
                 faults: [.init(pointer: "", detail: "must be an object")])
         }
         return RawJSON.trimmed(bytes)
+    }
+
+    /// Who has said who they are by a token speaks for nobody else: a `userId` of the body must be the token's.
+    ///
+    /// - Parameter body: what ``body(_:maxDepth:)`` has let pass.
+    public static func checkUser(_ body: ByteBuffer, is userID: String, maxDepth: Int) throws(Problem) {
+        let members = (try? RawJSON.object(body, maxDepth: maxDepth))?.members ?? []
+        // Every one of them: which of two with the same name counts is up to whoever reads them.
+        let isOwn = members.allSatisfy { member in
+            member.key != "userId" || member.kind == .null
+                || UserID.text(JSONValue(text: member.value, kind: member.kind)) == userID
+        }
+        guard isOwn else {
+            throw Problem(
+                status: .forbidden, code: "user-mismatch",
+                detail: "The token is another user's than the one that the body names.",
+                faults: [.init(pointer: "/userId", detail: "must be the token's user")])
+        }
     }
 }

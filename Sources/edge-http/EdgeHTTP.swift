@@ -1,5 +1,6 @@
 import Admin
 import ArgumentParser
+import Authentication
 import Hummingbird
 import Logging
 import NIOCore
@@ -31,7 +32,8 @@ struct EdgeHTTP: AsyncParsableCommand {
                 limits: .init(
                     body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
                     inFlight: settings.maxInFlight),
-                page: Self.page(settings, common, logger), logger: logger,
+                page: Self.page(settings, common, logger),
+                authenticator: try await Self.authenticator(settings, common, logger), logger: logger,
                 send: { await bridge.request($0) })
             // Stopped in the reverse order: the bridge stays until the last request is answered.
             return [bridge, admin, Self.server(settings, responder, logger)]
@@ -62,6 +64,20 @@ struct EdgeHTTP: AsyncParsableCommand {
                     ])
             },
             logger: serverLogger)
+    }
+
+    private static func authenticator(
+        _ settings: EdgeHTTPSettings, _ common: CommonSettings, _ logger: Logger
+    ) async throws -> Authenticator? {
+        guard let authentication = settings.authentication else {
+            if common.environment == .production {
+                logger.warning(
+                    "NO AUTHENTICATION: whoever reaches this port acts for any user; set AUTH_JWT_SECRET or AUTH_JWT_JWKS_FILE"
+                )
+            }
+            return nil
+        }
+        return try await Authenticator(authentication)
     }
 
     private static func page(

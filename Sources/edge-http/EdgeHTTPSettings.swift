@@ -1,3 +1,4 @@
+import Authentication
 import Operations
 import Shared
 
@@ -15,6 +16,7 @@ struct EdgeHTTPSettings: ProcessSettings {
     let maxInFlight: Int
     let idleTimeout: Duration
     let cors: CORSPolicy
+    let authentication: AuthenticationSettings?
     let demoPage: String
 
     init(from reader: inout SettingsReader) {
@@ -37,6 +39,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             "HTTP_IDLE_TIMEOUT", default: 60_000, in: 100...3_600_000,
             help: "Idle time (ms) after which a client's connection is closed.")
         cors = CORSPolicy(origins: AllowedOriginsSetting.read(&reader))
+        authentication = AuthenticationSettings.read(&reader)
         demoPage = reader.string(
             "DEMO_PAGE", default: "deploy/page/index.html",
             help: "File that is served at `/` when NODE_ENV is `local`.")

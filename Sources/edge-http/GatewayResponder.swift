@@ -1,3 +1,4 @@
+import Authentication
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -23,18 +24,21 @@ final class GatewayResponder: HTTPResponder {
     private let limits: Limits
     /// The demo page, where there is one.
     private let page: ByteBuffer?
+    private let authenticator: Authenticator?
     private let send: @Sendable (BridgeRequest) async -> BridgeOutcome
     private let logger: Logger
     private let inFlight = Atomic(0)
 
     init(
-        routes: RouteTable, cors: CORSPolicy, limits: Limits, page: ByteBuffer?, logger: Logger,
+        routes: RouteTable, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
+        authenticator: Authenticator? = nil, logger: Logger,
         send: @escaping @Sendable (BridgeRequest) async -> BridgeOutcome
     ) {
         self.routes = routes
         self.cors = cors
         self.limits = limits
         self.page = page
+        self.authenticator = authenticator
         self.logger = logger
         self.send = send
     }
@@ -93,10 +97,15 @@ final class GatewayResponder: HTTPResponder {
     private func forward(
         _ request: Request, to route: Route, id: BridgeRequestID, requestID: String
     ) async throws -> Response {
+        let caller = try BearerToken.caller(
+            request.headers, authenticator: authenticator, now: WallClock.millisecondsSince1970())
         try RequestRules.checkAccept(request.headers)
         try RequestRules.checkContentType(request.headers)
         let idempotencyKey = try RequestRules.idempotencyKey(request.headers)
         let body = try RequestRules.body(try await collect(request), maxDepth: limits.depth)
+        if let caller {
+            try RequestRules.checkUser(body, is: caller.userID, maxDepth: limits.depth)
+        }
         var further: [(name: String, value: String)] = []
         if let idempotencyKey { further.append(("idempotency-key", idempotencyKey)) }
         for field in RequestRules.traceFields {
@@ -104,7 +113,9 @@ final class GatewayResponder: HTTPResponder {
                 further.append((field.canonicalName, value))
             }
         }
-        let outcome = await send(route.request(id: id, requestID: requestID, further: further, body: body))
+        let outcome = await send(
+            route.request(
+                id: id, requestID: requestID, userID: caller?.userID, further: further, body: body))
         return Response(
             status: .init(code: route.successStatus),
             headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],

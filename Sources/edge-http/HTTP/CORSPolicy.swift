@@ -35,7 +35,8 @@ struct CORSPolicy: Sendable {
         guard let origin, isAllowed(origin) else { return }
         response.headers[.accessControlAllowOrigin] = allowsEvery ? "*" : origin
         if !allowsEvery { response.headers[.accessControlAllowCredentials] = "true" }
-        response.headers[.accessControlExposeHeaders] = "x-request-id, retry-after, location"
+        response.headers[.accessControlExposeHeaders] =
+            "x-request-id, retry-after, location, www-authenticate"
     }
 
     private func isAllowed(_ origin: String?) -> Bool {

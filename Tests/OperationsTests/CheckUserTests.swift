@@ -1,0 +1,26 @@
+import NIOCore
+import Operations
+import Testing
+
+@Suite struct CheckUserTests {
+    @Test(arguments: [
+        ("{}", true), (#"{"a":{"userId":"u2"}}"#, true),
+        (#"{"userId":"u1"}"#, true), (#"{"userId":null}"#, true), (#"{"userId":"u2"}"#, false),
+        (#"{"userId":1}"#, false), (#"{"userId":"u1","userId":"u2"}"#, false),
+        (#"{"userId":["u1"]}"#, false),
+    ])
+    func theBodyNamesNobodyElse(body: String, isFine: Bool) {
+        var problem: Problem?
+        do throws(Problem) {
+            try RequestRules.checkUser(ByteBuffer(string: body), is: "u1", maxDepth: 64)
+        } catch {
+            problem = error
+        }
+        #expect(problem?.code == (isFine ? nil : "user-mismatch"))
+        #expect(problem?.faults.map(\.pointer) == (isFine ? nil : ["/userId"]))
+    }
+
+    @Test func anIntegerIsTheUserOfItsDigits() throws {
+        try RequestRules.checkUser(ByteBuffer(string: #"{"userId":123}"#), is: "123", maxDepth: 64)
+    }
+}
