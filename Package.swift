@@ -100,7 +100,9 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "Shared", "RawJSON", nioCore, .product(name: "HTTPTypes", package: "swift-http-types"),
+                "Shared", "RawJSON", "JSONSchema", nioCore, nioPosix, logging, lifecycle,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
@@ -164,7 +166,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "OperationsTests", dependencies: ["Operations", "Shared", nioCore], swiftSettings: strict),
+            name: "OperationsTests", dependencies: ["Operations", "Shared", nioCore, logging],
+            swiftSettings: strict),
         .testTarget(
             name: "SocketIOTests",
             dependencies: [

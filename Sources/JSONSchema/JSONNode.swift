@@ -14,52 +14,47 @@ public enum JSONNode: Sendable, Hashable {
     ///
     /// - Throws: `JSONSyntaxError`.
     public init(_ text: ByteBuffer, maxDepth: Int = 64) throws {
-        let kind = try RawJSON.validate(text, maxDepth: maxDepth)
-        try self.init(JSONValue(text: RawJSON.trimmed(text), kind: kind), maxDepth: maxDepth)
+        self.init(try JSONTree(text, maxDepth: maxDepth))
     }
 
-    private init(_ value: JSONValue, maxDepth: Int) throws {
-        switch value.kind {
-        case .null: self = .null
-        case .bool: self = .bool(value.bool == true)
-        case .number: self = .number(JSONNumber(String(buffer: value.text)))
-        case .string: self = .string(value.string ?? "")
-        case .array:
-            self = .array(
-                try RawJSON.array(value.text, maxDepth: maxDepth).map {
-                    try JSONNode($0, maxDepth: maxDepth - 1)
-                })
-        case .object:
-            var members: [String: JSONNode] = [:]
-            for member in try RawJSON.object(value.text, maxDepth: maxDepth).members {
-                members[member.key] = try JSONNode(
-                    JSONValue(text: member.value, kind: member.kind), maxDepth: maxDepth - 1)
+    private init(_ tree: JSONTree) {
+        switch tree {
+        case .array(let items): self = .array(items.map { JSONNode($0) })
+        case .object(let members):
+            self = .object(
+                Dictionary(
+                    members.map { ($0.name, JSONNode($0.value)) }, uniquingKeysWith: { _, last in last }))
+        case .scalar(let value):
+            switch value.kind {
+            case .bool: self = .bool(value.bool == true)
+            case .number: self = .number(JSONNumber(String(buffer: value.text)))
+            case .string: self = .string(value.string ?? "")
+            case .null, .array, .object: self = .null
             }
-            self = .object(members)
         }
     }
 
-    var object: [String: JSONNode]? {
+    public var object: [String: JSONNode]? {
         if case .object(let members) = self { members } else { nil }
     }
 
-    var array: [JSONNode]? {
+    public var array: [JSONNode]? {
         if case .array(let items) = self { items } else { nil }
     }
 
-    var string: String? {
+    public var string: String? {
         if case .string(let text) = self { text } else { nil }
     }
 
     /// A number without a fraction that is not below 0 and not too large to count with.
-    var count: Int? {
+    public var count: Int? {
         if case .number(let number) = self { number.count } else { nil }
     }
 
-    subscript(key: String) -> JSONNode? { object?[key] }
+    public subscript(key: String) -> JSONNode? { object?[key] }
 
     /// The value that a JSON Pointer (RFC 6901) names, by its decoded tokens.
-    subscript(tokens: some Sequence<String>) -> JSONNode? {
+    public subscript(tokens: some Sequence<String>) -> JSONNode? {
         var node = self
         for token in tokens {
             switch node {

@@ -19,6 +19,7 @@ extension Route {
         ]
         if let userID { headers.append(("x-user-id", userID)) }
         return BridgeRequest(
-            id: id, topic: topic, key: nil, headers: headers + further, body: body, timeout: timeout)
+            id: id, topic: topic, key: key(of: body), headers: headers + further, body: body, timeout: timeout
+        )
     }
 }

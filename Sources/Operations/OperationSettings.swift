@@ -3,6 +3,8 @@ public import Shared
 /// The settings of requests that both edges read alike: which operations there are, and what a request may be.
 public struct OperationSettings: Sendable {
     public let services: [ServiceDefinition]
+    /// Where they came from, to read them again.
+    public let source: ServiceDefinition.Source
     /// Bytes.
     public let bodyLimit: Int
     public let depthLimit: Int
@@ -23,14 +25,15 @@ public struct OperationSettings: Sendable {
             "JSON_DEPTH_LIMIT", default: 64, in: 1...256,
             help: "How deeply the JSON of a request may be nested; deeper is answered 400.")
         let directory = reader.string(
-            "SERVICES_DIR", default: "deploy/services",
-            help: "Directory of the YAML files that describe the services and their routes.")
+            "SERVICES_DIR", default: "deploy/openapi",
+            help: "Directory of the OpenAPI documents (YAML), one for each service; read again at SIGHUP.")
+        source = ServiceDefinition.Source(
+            directory: directory, defaultTimeout: timeout, longestTimeout: longest)
         guard loads else {
             services = []
             return
         }
-        let (services, mistakes) = ServiceDefinition.load(
-            directory: directory, defaultTimeout: timeout, longestTimeout: longest)
+        let (services, mistakes) = source.load()
         self.services = services
         for mistake in mistakes { reader.mistake("SERVICES_DIR: \(mistake)") }
     }

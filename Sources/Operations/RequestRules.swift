@@ -47,4 +47,17 @@ public enum RequestRules {
                 faults: [.init(pointer: "/userId", detail: "must be the token's user")])
         }
     }
+
+    /// What the operation's schema says of the body.
+    ///
+    /// - Parameter body: what ``body(_:maxDepth:)`` has let pass.
+    public static func check(_ body: ByteBuffer, for route: Route, maxDepth: Int) throws(Problem) {
+        let faults = route.faults(of: body, maxDepth: maxDepth)
+        guard faults.isEmpty else {
+            throw Problem(
+                status: .unprocessableContent, code: "invalid-body",
+                detail: faults.count == 1
+                    ? "The body has a fault." : "The body has \(faults.count) faults.", faults: faults)
+        }
+    }
 }

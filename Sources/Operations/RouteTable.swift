@@ -1,6 +1,6 @@
 /// Finds the route of a request. Immutable, so that a reload swaps one whole table for another.
 public struct RouteTable: Sendable {
-    public enum Match: Equatable {
+    public enum Match {
         case route(Route)
         /// The path exists under other methods, which the `Allow` header has to name (RFC 9110 §15.5.6).
         case methodNotAllowed(allowed: [String])

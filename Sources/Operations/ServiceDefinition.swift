@@ -1,8 +1,10 @@
 import Foundation
-import Yams
+import JSONSchema
+public import NIOCore
+import RawJSON
 
 /// One operation of a service: an HTTP method and path, and the Kafka topic that it is sent to.
-public struct Route: Sendable, Equatable {
+public struct Route: Sendable {
     public let method: String
     /// The path with the service's name in front: `/vy-finance-payments/payment-intents`.
     public let path: String
@@ -10,136 +12,114 @@ public struct Route: Sendable, Equatable {
     /// The status of an answer without error: 200, or 201 for an operation that creates something.
     public let successStatus: Int
     public let timeout: Duration
+    public let operationID: String?
+    /// The member of the body whose value is the record's key, so that what concerns one thing stays in order.
+    public let keyField: String?
+    /// Whether doing it twice differs from doing it once unless an idempotency key says otherwise.
+    public let isIdempotent: Bool
+    /// Whether its answers may be kept for a while.
+    public let isCacheable: Bool
+    private let schema: Schema?
 
-    public init(method: String, path: String, topic: String, successStatus: Int, timeout: Duration) {
+    public init(
+        method: String, path: String, topic: String, successStatus: Int, timeout: Duration
+    ) {
+        self.init(
+            method: method, path: path, topic: topic, successStatus: successStatus, timeout: timeout,
+            operationID: nil, schema: nil, keyField: nil, isIdempotent: false, isCacheable: false)
+    }
+
+    init(
+        method: String, path: String, topic: String, successStatus: Int, timeout: Duration,
+        operationID: String?, schema: Schema?, keyField: String?, isIdempotent: Bool, isCacheable: Bool
+    ) {
         self.method = method
         self.path = path
         self.topic = topic
         self.successStatus = successStatus
         self.timeout = timeout
+        self.operationID = operationID
+        self.schema = schema
+        self.keyField = keyField
+        self.isIdempotent = isIdempotent
+        self.isCacheable = isCacheable
+    }
+
+    /// Every fault of a request body, which is one JSON object.
+    func faults(of body: ByteBuffer, maxDepth: Int) -> [Problem.Fault] {
+        guard let schema, let instance = try? JSONNode(body, maxDepth: maxDepth) else { return [] }
+        return schema.faults(of: instance).map { Problem.Fault(pointer: $0.pointer, detail: $0.detail) }
+    }
+
+    /// The record's key for a body: a text or a number of its member.
+    func key(of body: ByteBuffer) -> String? {
+        guard let keyField, let value = (try? RawJSON.object(body))?[keyField] else { return nil }
+        return value.string ?? (value.kind == .number ? String(buffer: value.text) : nil)
     }
 }
 
-/// A service as its YAML file describes it.
-public struct ServiceDefinition: Sendable, Equatable {
+/// A service as its OpenAPI document describes it.
+public struct ServiceDefinition: Sendable {
+    /// The document, for those who read it.
+    public struct Document: Sendable {
+        public let json: ByteBuffer
+        public let yaml: String
+
+        public init(json: ByteBuffer, yaml: String) {
+            self.json = json
+            self.yaml = yaml
+        }
+    }
+
     public let name: String
     public let routes: [Route]
+    public let document: Document?
 
-    public init(name: String, routes: [Route]) {
+    public init(name: String, routes: [Route], document: Document? = nil) {
         self.name = name
         self.routes = routes
+        self.document = document
     }
 
-    /// Reads every `.yaml` and `.yml` file of a directory, in the order of their names.
-    ///
-    /// - Returns: the services that are right, and one sentence for each fault.
-    static func load(
-        directory: String, defaultTimeout: Duration, longestTimeout: Duration
-    ) -> (services: [ServiceDefinition], mistakes: [String]) {
-        var services: [ServiceDefinition] = []
-        var mistakes: [String] = []
-        do {
-            let names = try FileManager.default.contentsOfDirectory(atPath: directory)
-            for name in names.sorted() where name.hasSuffix(".yaml") || name.hasSuffix(".yml") {
-                do {
-                    let text = try String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8)
-                    let (service, faults) = try parse(
-                        text, defaultTimeout: defaultTimeout, longestTimeout: longestTimeout)
-                    services.append(service)
-                    mistakes += faults.map { "\(name): \($0)" }
-                } catch {
-                    mistakes.append("\(name): \(Self.sentence(for: error))")
-                }
-            }
-            if services.isEmpty && mistakes.isEmpty {
-                mistakes.append("\(directory) holds no .yaml file")
-            }
-        } catch {
-            mistakes.append("cannot read the directory \(directory)")
+    /// Where services come from.
+    public struct Source: Sendable {
+        let directory: String
+        let defaultTimeout: Duration
+        let longestTimeout: Duration
+
+        public init(directory: String, defaultTimeout: Duration, longestTimeout: Duration) {
+            self.directory = directory
+            self.defaultTimeout = defaultTimeout
+            self.longestTimeout = longestTimeout
         }
-        mistakes += RouteTable.conflicts(services)
-        return (services, mistakes)
-    }
 
-    /// Parses one YAML document.
-    ///
-    /// - Throws: `DecodingError` or `YamlError` when the document has not the shape of ``Document``.
-    static func parse(
-        _ yaml: String, defaultTimeout: Duration, longestTimeout: Duration
-    ) throws -> (service: ServiceDefinition, mistakes: [String]) {
-        let document = try YAMLDecoder().decode(Document.self, from: yaml)
-        var mistakes: [String] = []
-        if !isToken(document.service) {
-            mistakes.append("service: '\(document.service)' may hold only a-z A-Z 0-9 . _ -")
-        }
-        let routes = document.routes.map { entry in
-            mistakes += entry.mistakes(longestTimeout: longestTimeout)
-            return Route(
-                method: entry.method ?? "POST", path: "/\(document.service)\(entry.path)",
-                topic: entry.topic, successStatus: entry.status ?? 200,
-                timeout: entry.timeout.map { .milliseconds($0) } ?? defaultTimeout)
-        }
-        return (ServiceDefinition(name: document.service, routes: routes), mistakes)
-    }
-
-    /// The shape of a service's file.
-    private struct Document: Decodable {
-        let service: String
-        let routes: [Entry]
-    }
-
-    private struct Entry: Decodable {
-        let path: String
-        let topic: String
-        let method: String?
-        let status: Int?
-        /// Milliseconds.
-        let timeout: Int?
-
-        func mistakes(longestTimeout: Duration) -> [String] {
+        /// Reads every `.yaml` and `.yml` file of the directory, in the order of their names.
+        ///
+        /// - Returns: the services that are right, and one sentence for each fault.
+        public func load() -> (services: [ServiceDefinition], mistakes: [String]) {
+            var services: [ServiceDefinition] = []
             var mistakes: [String] = []
-            if !path.hasPrefix("/") || path.hasSuffix("/")
-                || !path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-                    .allSatisfy({ isToken(String($0)) })
-            {
-                mistakes.append("path '\(path)' must be like /payment-intents/get")
+            do {
+                let names = try FileManager.default.contentsOfDirectory(atPath: directory)
+                for name in names.sorted() where name.hasSuffix(".yaml") || name.hasSuffix(".yml") {
+                    do {
+                        let text = try String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8)
+                        let (service, faults) = try OpenAPIDocument.parse(
+                            text, defaultTimeout: defaultTimeout, longestTimeout: longestTimeout)
+                        services.append(service)
+                        mistakes += faults.map { "\(name): \($0)" }
+                    } catch {
+                        mistakes.append("\(name): \(error)")
+                    }
+                }
+                if services.isEmpty && mistakes.isEmpty {
+                    mistakes.append("\(directory) holds no .yaml file")
+                }
+            } catch {
+                mistakes.append("cannot read the directory \(directory)")
             }
-            // The rule for names of topics in Apache Kafka.
-            if !isToken(topic) || topic.utf8.count > 249 || topic == "." || topic == ".." {
-                mistakes.append("\(path): '\(topic)' is no topic name")
-            }
-            // Bodies are what the contract sends to a service, so only methods with one are routable.
-            if let method, !["POST", "PUT", "PATCH"].contains(method) {
-                mistakes.append("\(path): method '\(method)' is none of POST, PUT, PATCH")
-            }
-            if let status, !(200...299).contains(status) || [204, 205].contains(status) {
-                mistakes.append("\(path): status \(status) is no success status with a body")
-            }
-            if let timeout, timeout < 1 || .milliseconds(timeout) > longestTimeout {
-                mistakes.append("\(path): timeout \(timeout) is not from 1 to KAFKA_REPLY_TIMEOUT_MAX")
-            }
-            return mistakes
+            mistakes += RouteTable.conflicts(services)
+            return (services, mistakes)
         }
-    }
-
-    private static func isToken(_ text: String) -> Bool {
-        !text.isEmpty
-            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
-    }
-
-    private static func sentence(for error: any Error) -> String {
-        switch error {
-        case let DecodingError.keyNotFound(key, context):
-            "\(place(context.codingPath))'\(key.stringValue)' is missing"
-        case let DecodingError.typeMismatch(_, context), let DecodingError.valueNotFound(_, context),
-            let DecodingError.dataCorrupted(context):
-            "\(place(context.codingPath))\(context.debugDescription)"
-        default: "\(error)"
-        }
-    }
-
-    private static func place(_ path: [any CodingKey]) -> String {
-        path.isEmpty
-            ? "" : path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".") + ": "
     }
 }

@@ -40,6 +40,9 @@ struct JSONScanner {
 
     var isAtEnd: Bool { index >= bytes.count }
 
+    /// Whether a container may begin inside of that many others.
+    func allows(depth: Int) -> Bool { depth < maxDepth }
+
     func error(_ reason: JSONSyntaxError.Reason, at offset: Int? = nil) -> JSONSyntaxError {
         JSONSyntaxError(reason: reason, offset: offset ?? index)
     }

@@ -148,12 +148,12 @@ public struct JSONObject: Sendable {
 
 extension ByteBuffer {
     /// The bytes of a range counted from the reader index, which the caller took from a scan of this buffer.
-    fileprivate func slice(_ range: Range<Int>) -> ByteBuffer {
+    func slice(_ range: Range<Int>) -> ByteBuffer {
         ByteBuffer(readableBytesView[(readerIndex + range.lowerBound)..<(readerIndex + range.upperBound)])
     }
 
     /// Decodes the key out of `"key" :` with whatever white space follows it.
-    fileprivate func decodeKey(_ range: Range<Int>) -> String {
+    func decodeKey(_ range: Range<Int>) -> String {
         let text = slice(range)
         guard let quote = text.readableBytesView.lastIndex(of: UInt8(ascii: "\"")) else { return "" }
         return ByteBuffer(text.readableBytesView[...quote]).decodedJSONString() ?? ""

@@ -27,8 +27,10 @@ struct EdgeHTTP: AsyncParsableCommand {
                 host: settings.adminHost, port: settings.adminPort, process: EdgeHTTPSettings.process,
                 logger: logger
             ) { Readiness(missing: [bridge.missing.map { "bridge: \($0)" }].compactMap { $0 }) }
+            let catalog = ServiceCatalog(
+                settings.operations.services, source: settings.operations.source, logger: logger)
             let responder = GatewayResponder(
-                routes: RouteTable(settings.operations.services), cors: settings.cors,
+                catalog: catalog, cors: settings.cors,
                 limits: .init(
                     body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
                     inFlight: settings.maxInFlight),
@@ -36,7 +38,7 @@ struct EdgeHTTP: AsyncParsableCommand {
                 authenticator: try await Self.authenticator(settings, common, logger), logger: logger,
                 send: { await bridge.request($0) })
             // Stopped in the reverse order: the bridge stays until the last request is answered.
-            return [bridge, admin, Self.server(settings, responder, logger)]
+            return [bridge, admin, catalog, Self.server(settings, responder, logger)]
         }
     }
 

@@ -19,7 +19,7 @@ final class GatewayResponder: HTTPResponder {
         let inFlight: Int
     }
 
-    private let routes: RouteTable
+    private let catalog: ServiceCatalog
     private let cors: CORSPolicy
     private let limits: Limits
     /// The demo page, where there is one.
@@ -30,11 +30,11 @@ final class GatewayResponder: HTTPResponder {
     private let inFlight = Atomic(0)
 
     init(
-        routes: RouteTable, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
+        catalog: ServiceCatalog, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
         authenticator: Authenticator? = nil, logger: Logger,
         send: @escaping @Sendable (BridgeRequest) async -> BridgeOutcome
     ) {
-        self.routes = routes
+        self.catalog = catalog
         self.cors = cors
         self.limits = limits
         self.page = page
@@ -71,7 +71,7 @@ final class GatewayResponder: HTTPResponder {
                 status: .ok, headers: [.contentType: "text/html; charset=utf-8"],
                 body: .init(byteBuffer: page))
         }
-        switch routes.match(method: request.method.rawValue, path: request.uri.path) {
+        switch catalog.current.routes.match(method: request.method.rawValue, path: request.uri.path) {
         case .notFound:
             throw Problem(
                 status: .notFound, code: "unknown-route", detail: "No operation has this path.")
@@ -106,6 +106,7 @@ final class GatewayResponder: HTTPResponder {
         if let caller {
             try RequestRules.checkUser(body, is: caller.userID, maxDepth: limits.depth)
         }
+        try RequestRules.check(body, for: route, maxDepth: limits.depth)
         var further: [(name: String, value: String)] = []
         if let idempotencyKey { further.append(("idempotency-key", idempotencyKey)) }
         for field in RequestRules.traceFields {

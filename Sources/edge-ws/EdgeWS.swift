@@ -41,7 +41,10 @@ struct EdgeWS: AsyncParsableCommand {
                         build: Build.version),
                     logger: logger)
             }
-            let requests = Self.requests(settings, bridge, logger)
+            let catalog = ServiceCatalog(
+                settings.operations.services, source: settings.operations.source,
+                reservedEvents: [UserGateway.registerEvent], logger: logger)
+            let requests = Self.requests(settings, catalog, bridge, logger)
             let refusals = Refusals()
             var socketIO = settings.socketIO
             socketIO.allowSession = settings.limits.connectRate.map { rate in
@@ -74,7 +77,7 @@ struct EdgeWS: AsyncParsableCommand {
                     drainTime: settings.drainTime,
                     shutdownTimeout: common.shutdownTimeout, logger: logger),
             ]
-            return (bridge.map { [$0] } ?? []) + updates.services + services
+            return (bridge.map { [$0, catalog] } ?? []) + updates.services + services
         }
     }
 
@@ -93,16 +96,12 @@ struct EdgeWS: AsyncParsableCommand {
     }
 
     private static func requests(
-        _ settings: EdgeWSSettings, _ bridge: BridgeClient?, _ logger: Logger
+        _ settings: EdgeWSSettings, _ catalog: ServiceCatalog, _ bridge: BridgeClient?, _ logger: Logger
     ) -> SocketRequests {
-        let events = EventTable(settings.operations.services, reserved: [UserGateway.registerEvent])
-        for name in events.ambiguous {
-            logger.warning("this event stands for no one operation", metadata: ["event": "\(name)"])
-        }
         var send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
         if let bridge { send = { await bridge.request($0) } }
         return SocketRequests(
-            events: events,
+            catalog: catalog,
             limits: .init(
                 body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
                 perSocket: settings.maxRequestsPerSocket, total: settings.maxInFlight),

@@ -45,7 +45,10 @@ private final class Harness: Sendable {
                 topic: "pay.intents.\(name)", successStatus: status, timeout: .seconds(3))
         }
         let responder = GatewayResponder(
-            routes: RouteTable([ServiceDefinition(name: "pay", routes: routes)]), cors: cors,
+            catalog: ServiceCatalog(
+                [ServiceDefinition(name: "pay", routes: routes)],
+                source: .init(directory: "", defaultTimeout: .seconds(1), longestTimeout: .seconds(1)),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }), cors: cors,
             limits: .init(body: 1000, depth: 16, inFlight: inFlight), page: nil,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { request in

@@ -31,7 +31,7 @@ final class SocketRequests: Sendable {
         var statistics = Statistics()
     }
 
-    private let events: EventTable
+    private let catalog: ServiceCatalog
     private let limits: Limits
     private let logger: Logger
     /// Nil when there is no bridge to send to.
@@ -39,10 +39,10 @@ final class SocketRequests: Sendable {
     private let state = Mutex(State())
 
     init(
-        events: EventTable, limits: Limits, logger: Logger,
+        catalog: ServiceCatalog, limits: Limits, logger: Logger,
         send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
     ) {
-        self.events = events
+        self.catalog = catalog
         self.limits = limits
         self.logger = logger
         self.send = send
@@ -60,11 +60,12 @@ final class SocketRequests: Sendable {
         guard let ack else { return state.withLock { $0.statistics.ignored += 1 } }
         let id = BridgeRequestID.random()
         let requestID = id.description
-        let instance = events[name]?.path ?? socket.namespace
+        let instance = catalog.current.events[name]?.path ?? socket.namespace
         do throws(Problem) {
             let route = try route(name)
             let body = try body(arguments, attachments: attachments)
             if let userID { try RequestRules.checkUser(body, is: userID, maxDepth: limits.depth) }
+            try RequestRules.check(body, for: route, maxDepth: limits.depth)
             let request = route.request(id: id, requestID: requestID, userID: userID, body: body)
             try start(request, route, ack, socket)
         } catch {
@@ -80,7 +81,7 @@ final class SocketRequests: Sendable {
             retryAfter: 1)
         refuse(
             problem, ack, requestID: BridgeRequestID.random().description,
-            instance: events[name]?.path ?? socket.namespace)
+            instance: catalog.current.events[name]?.path ?? socket.namespace)
     }
 
     private func refuse(_ problem: Problem, _ ack: SocketIOAck, requestID: String, instance: String) {
@@ -100,7 +101,7 @@ final class SocketRequests: Sendable {
                 status: .notFound, code: "pushes-only",
                 detail: "This edge-ws has no BRIDGE_SOCKET: it pushes updates and takes no requests.")
         }
-        guard let route = events[name] else {
+        guard let route = catalog.current.events[name] else {
             throw Problem(status: .notFound, code: "unknown-route", detail: "No operation has this event.")
         }
         return route

@@ -20,15 +20,20 @@ from .processes import Process, free_port, wait_until
 ROOT = Path(__file__).resolve().parents[3]
 SERVICE = "/vy-finance-payments"
 # A second service: its topics exist only where a test makes them, and its deadlines are short.
-TEST_SERVICE = """
-service: e2e
-routes:
-  - {path: /missing, method: POST, topic: e2e.missing}
-  - {path: /appears, method: POST, topic: e2e.appears, timeout: 800}
-  - {path: /silent, method: POST, topic: vy-finance-payments.payment-intents.create, timeout: 800}
-  - {path: /brief, method: POST, topic: vy-finance-payments.payment-intents.create, timeout: 4000}
-  - {path: /patient, method: POST, topic: vy-finance-payments.payment-intents.create, timeout: 20000}
-"""
+TEST_ROUTES = {
+    "missing": "{topic: e2e.missing}",
+    "appears": "{topic: e2e.appears, timeout: 800}",
+    "silent": "{topic: vy-finance-payments.payment-intents.create, timeout: 800}",
+    "brief": "{topic: vy-finance-payments.payment-intents.create, timeout: 4000}",
+    "patient": "{topic: vy-finance-payments.payment-intents.create, timeout: 20000}",
+}
+TEST_SERVICE = "openapi: 3.1.0\ninfo: {title: e2e, version: '1'}\npaths:\n" + "".join(f"""
+  /e2e/{name}:
+    post:
+      x-kafka: {kafka}
+      requestBody: {{content: {{application/json: {{schema: {{type: object}}}}}}}}
+      responses: {{'200': {{description: an answer, content: {{application/json: {{schema: true}}}}}}}}
+""" for name, kafka in TEST_ROUTES.items())
 ORIGIN = "https://shop.example"
 
 
@@ -60,7 +65,7 @@ class Stack:
         self.redis_host = os.environ.get("REDIS_HOST") or "127.0.0.1"
         self.redis_port = int(os.environ.get("REDIS_PORT") or 6379) if os.environ.get("REDIS_HOST") else free_port()
         services = self.folder / "services"
-        shutil.copytree(ROOT / "deploy/services", services)
+        shutil.copytree(ROOT / "deploy/openapi", services)
         (services / "e2e.yaml").write_text(TEST_SERVICE)
         self.common = {
             "NODE_ENV": "local", "LOG_STREAM_LEVEL": "info", "ADMIN_HOST": "127.0.0.1",
