@@ -21,7 +21,7 @@ stage() {
 
 skip() { RESULTS+=("$(printf '%sskipped%s %s' "$YELLOW" "$PLAIN" "$1")"); }
 
-check_format() { swift format lint --strict --parallel --recursive Sources Tests Package.swift; }
+check_format() { swift format lint --strict --parallel --recursive Sources Tests Fuzz Package.swift; }
 
 build_tests() { run_logged 'Building the tests' "$RUN_DIR/build-tests.log" swift build --build-tests; }
 
@@ -68,11 +68,17 @@ dev_test() {
     trap 'exit 143' TERM
     stage 'install' ensure_everything || ready=no
     if [[ $ready == no ]]; then
-        for name in 'format' 'build' 'unit tests' 'end-to-end tests'; do skip "$name"; done
+        for name in 'format' 'build' 'unit tests' 'fuzz targets' 'end-to-end tests'; do skip "$name"; done
     else
         if [[ $what != e2e ]]; then
             stage 'format' check_format || true
-            if stage 'build with tests' build_tests; then stage 'unit tests' unit_tests || true; else skip 'unit tests'; fi
+            if stage 'build with tests' build_tests; then
+                stage 'unit tests' unit_tests || true
+                stage 'fuzz targets' fuzz 10 || true
+            else
+                skip 'unit tests'
+                skip 'fuzz targets'
+            fi
         fi
         if [[ $what != unit ]]; then
             if stage 'build for release' build_release "${PRODUCTS[@]}" conformance-server; then
