@@ -6,13 +6,13 @@ import subprocess
 import time
 
 import pytest
-import websocket
 
 from harness.extra import SECRET, Client, Raw, edge_ws, token
 from harness.http import Answer, request
 from harness.processes import wait_until
 from harness.sio import NAMESPACE
 from harness.stack import binary
+from harness.wire import WebSocket
 
 TOO_MANY = {"message": "This user has too many connections already.", "data": {"code": "too-many-connections"}}
 
@@ -84,9 +84,8 @@ def test_an_address_begins_so_many_sessions(rated):
     url = f"/socket.io/?EIO=4&transport=polling&sid={sid}"
     for _ in range(10):
         assert request(rated.port, "POST", url, b"3").status == 200
-    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
-        Raw(rated.port)
-    assert refused.value.status_code == 429
+    with WebSocket(rated.port, "/socket.io/?EIO=4&transport=websocket") as websocket:
+        assert websocket.refusal.status == 429
     time.sleep(1.1)
     with Raw(rated.port) as raw:
         assert raw.join()[0] == "0"

@@ -8,11 +8,11 @@ import time
 from contextlib import contextmanager
 
 import socketio
-import websocket
 
 from .processes import Process
 from .sio import NAMESPACE
 from .stack import Stack, binary
+from .wire import CLOSE, Ended, WebSocket
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -53,8 +53,8 @@ class Raw:
     """A WebSocket that shows Socket.IO's packets as they are; heartbeats are answered and not shown."""
 
     def __init__(self, port: int, query: str = "", headers: dict | None = None):
-        self.socket = websocket.create_connection(
-            f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket{query}", timeout=5, header=headers or {}, enable_multithread=False)
+        self.socket = WebSocket(port, f"/socket.io/?EIO=4&transport=websocket{query}", headers=headers)
+        assert self.socket.refusal is None, self.socket.refusal
         assert self.receive().startswith("0{")
 
     def send(self, packet: str) -> None:
@@ -64,15 +64,15 @@ class Raw:
         """The next packet; None when the server has closed."""
         end = time.monotonic() + seconds
         while True:
-            self.socket.settimeout(max(0.001, end - time.monotonic()))
             try:
-                packet = self.socket.recv()
-            except websocket.WebSocketConnectionClosedException:
+                opcode, payload = self.socket.receive(end - time.monotonic())
+            except Ended:
                 return None
-            if packet == "2":
-                self.send("3")
-            else:
-                return packet or None
+            if opcode == CLOSE:
+                return None
+            if payload != b"2":
+                return payload.decode()
+            self.send("3")
 
     def join(self, payload: dict | None = None) -> tuple[str, dict]:
         """Sends CONNECT; the type of the reply's packet, `0` or `4`, and its object."""
@@ -84,7 +84,7 @@ class Raw:
     def is_silent(self, seconds: float = 0.4) -> bool:
         try:
             self.receive(seconds)
-        except websocket.WebSocketTimeoutException:
+        except TimeoutError:
             return True
         return False
 
