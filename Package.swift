@@ -102,6 +102,7 @@ let package = Package(
             dependencies: [
                 "Shared", "RawJSON", "JSONSchema", nioCore, nioPosix, logging, lifecycle,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -114,6 +115,7 @@ let package = Package(
                 "Shared", "Admin", "Authentication", "Operations", "RawJSON", nioCore, nioPosix, logging,
                 argumentParser, lifecycle, hummingbird,
             ],
+            resources: ["html", "css", "js"].map { .embedInCode("Documentation/explorer.\($0)") },
             swiftSettings: strict),
         .executableTarget(
             name: "edge-ws",

@@ -1,5 +1,6 @@
 public import HTTPTypes
 public import NIOCore
+import NIOHTTP1
 import RawJSON
 public import Shared
 
@@ -47,7 +48,7 @@ public struct Problem: Error, Sendable {
         body.writeStaticString("{\"type\":")
         body.writeJSONString("urn:vy-gateway:problem:\(code)")
         body.writeStaticString(",\"title\":")
-        body.writeJSONString(status.reasonPhrase.isEmpty ? "Error" : status.reasonPhrase)
+        body.writeJSONString(title)
         body.writeString(",\"status\":\(status.code),\"detail\":")
         body.writeJSONString(detail)
         body.writeStaticString(",\"instance\":")
@@ -65,6 +66,12 @@ public struct Problem: Error, Sendable {
         }
         body.writeStaticString("}")
         return body
+    }
+
+    /// The status' own phrase, also where a service has named no more than its code (RFC 9457, §4.2.1).
+    private var title: String {
+        status.reasonPhrase.isEmpty
+            ? HTTPResponseStatus(statusCode: status.code).reasonPhrase : status.reasonPhrase
     }
 
     private func writeFaults(_ body: inout ByteBuffer) {

@@ -42,7 +42,7 @@ struct PaymentStore {
     init(capacity: Int = 50_000) { self.capacity = capacity }
 
     mutating func createIntent(_ body: JSONObject, id: String, now: String) throws(Fault) -> String {
-        guard let amount = body["amount"]?.integer, amount > 0 else {
+        guard let amount = Self.wholeNumber(body["amount"]), amount > 0 else {
             throw Fault(
                 json: #"{"statusCode":400,"message":"amount must be a positive integer in minor units"}"#)
         }
@@ -101,7 +101,7 @@ struct PaymentStore {
         guard let payment = body["paymentIntentId"]?.string, let intent = intents[payment] else {
             throw Self.missing("payment_intent", body["paymentIntentId"]?.string)
         }
-        let amount = body["amount"]?.integer ?? intent.amount
+        let amount = Self.wholeNumber(body["amount"]) ?? intent.amount
         let json =
             "{\"id\":\(quoted(id)),\"object\":\"refund\",\"paymentIntentId\":\(quoted(payment)),\"amount\":\(amount),"
             + "\"status\":\"succeeded\",\"created\":\(quoted(now))}"
@@ -138,6 +138,12 @@ struct PaymentStore {
             throw Self.missing("payment_method", body["id"]?.string)
         }
         return "{\"id\":\(quoted(id)),\"deleted\":true}"
+    }
+
+    /// As JavaScript reads it: 1.0 and 1e3 are whole numbers, too.
+    private static func wholeNumber(_ value: JSONValue?) -> Int? {
+        guard let value, value.kind == .number else { return nil }
+        return value.integer ?? Double(String(buffer: value.text)).flatMap(Int.init(exactly:))
     }
 
     private func find(_ body: JSONObject) throws(Fault) -> Intent {

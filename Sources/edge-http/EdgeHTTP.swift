@@ -35,6 +35,9 @@ struct EdgeHTTP: AsyncParsableCommand {
                     body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
                     inFlight: settings.maxInFlight),
                 page: Self.page(settings, common, logger),
+                documentation: settings.documentationPath.map {
+                    DocumentationSite(path: $0, catalog: catalog)
+                },
                 authenticator: try await Self.authenticator(settings, common, logger), logger: logger,
                 send: { await bridge.request($0) })
             // Stopped in the reverse order: the bridge stays until the last request is answered.

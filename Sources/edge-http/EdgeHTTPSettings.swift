@@ -1,4 +1,5 @@
 import Authentication
+import Foundation
 import Operations
 import Shared
 
@@ -18,6 +19,8 @@ struct EdgeHTTPSettings: ProcessSettings {
     let cors: CORSPolicy
     let authentication: AuthenticationSettings?
     let demoPage: String
+    /// Path of the documentation, without a slash at the end; nil: there is none.
+    let documentationPath: String?
 
     init(from reader: inout SettingsReader) {
         host = reader.string("APP_HOST", default: "0.0.0.0", help: "Address that edge-http listens on.")
@@ -43,7 +46,23 @@ struct EdgeHTTPSettings: ProcessSettings {
         demoPage = reader.string(
             "DEMO_PAGE", default: "deploy/page/index.html",
             help: "File that is served at `/` when NODE_ENV is `local`.")
+        documentationPath = Self.documentationPath(&reader)
         Self.checkUnused(&reader)
+    }
+
+    /// Of a URL the path counts: where the gateway is to be found is not its own business.
+    private static func documentationPath(_ reader: inout SettingsReader) -> String? {
+        let text = reader.string(
+            "SWAGGER_URL", default: "/docs",
+            help: "Path or URL of the API documentation; empty: there is none.")
+        guard !text.isEmpty else { return nil }
+        guard let url = URLComponents(string: text), url.path.hasPrefix("/"), url.path != "/",
+            url.query == nil, url.fragment == nil
+        else {
+            reader.mistake("SWAGGER_URL: '\(text)' is no path, nor a URL with one")
+            return nil
+        }
+        return url.path.hasSuffix("/") ? String(url.path.dropLast()) : url.path
     }
 
     /// Settings of the gateway that this one replaces: checked, so that a deployment's file can be taken over as it is.
@@ -51,9 +70,6 @@ struct EdgeHTTPSettings: ProcessSettings {
         _ = reader.milliseconds(
             "REST_TIMEOUT", default: 5000, in: 1...600_000,
             help: "Deadline (ms) of outbound HTTP calls. Checked, not used yet.")
-        _ = reader.string(
-            "SWAGGER_URL", default: "/docs",
-            help: "Path or URL of the API documentation. Checked, not used yet.")
         let account = reader.optionalString(
             "ACTIVE_CAMPAIGN_NAME", help: "ActiveCampaign account. Checked, not used yet.")
         let key = reader.secret(

@@ -24,6 +24,7 @@ final class GatewayResponder: HTTPResponder {
     private let limits: Limits
     /// The demo page, where there is one.
     private let page: ByteBuffer?
+    private let documentation: DocumentationSite?
     private let authenticator: Authenticator?
     private let send: @Sendable (BridgeRequest) async -> BridgeOutcome
     private let logger: Logger
@@ -31,6 +32,7 @@ final class GatewayResponder: HTTPResponder {
 
     init(
         catalog: ServiceCatalog, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
+        documentation: DocumentationSite? = nil,
         authenticator: Authenticator? = nil, logger: Logger,
         send: @escaping @Sendable (BridgeRequest) async -> BridgeOutcome
     ) {
@@ -38,6 +40,7 @@ final class GatewayResponder: HTTPResponder {
         self.cors = cors
         self.limits = limits
         self.page = page
+        self.documentation = documentation
         self.authenticator = authenticator
         self.logger = logger
         self.send = send
@@ -71,6 +74,7 @@ final class GatewayResponder: HTTPResponder {
                 status: .ok, headers: [.contentType: "text/html; charset=utf-8"],
                 body: .init(byteBuffer: page))
         }
+        if let response = documentation?.respond(to: request) { return response }
         switch catalog.current.routes.match(method: request.method.rawValue, path: request.uri.path) {
         case .notFound:
             throw Problem(

@@ -6,6 +6,7 @@ VENV=$ROOT/.venv
 # Prints the Debian packages whose commands or libraries are not here.
 missing_packages() {
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || echo ca-certificates
+    command -v chromium >/dev/null || echo chromium
     command -v curl >/dev/null || echo curl
     command -v git >/dev/null || echo git
     command -v kcat >/dev/null || echo kcat
