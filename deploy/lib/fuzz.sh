@@ -53,8 +53,8 @@ run_fuzz() {
         else
             status=1
             complain "$name: a finding"
-            grep -v '^#' "$out/$name.log" | head -n 40 >&2
-            grep -E '^(artifact_prefix|Base64)' "$out/$name.log" >&2
+            { grep -vE '^(#|INFO)' "$out/$name.log" | head -n 40 || true; } >&2
+            { grep -E '^(artifact_prefix|Base64)' "$out/$name.log" || true; } >&2
         fi
         jobs=("${jobs[@]:1}")
     done
