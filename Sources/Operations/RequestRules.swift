@@ -48,10 +48,31 @@ public enum RequestRules {
         }
     }
 
-    /// What the operation's schema says of the body.
+    /// Card data goes only to operations that are made for it, so that the others stay out of PCI DSS' scope.
+    private static func checkCardData(_ body: ByteBuffer) throws(Problem) {
+        let findings = CardData.findings(in: body)
+        guard findings.isEmpty else {
+            throw Problem(
+                status: .unprocessableContent, code: "card-data",
+                detail: "Card numbers and security codes must not be sent to this operation.",
+                faults: findings.map { finding in
+                    let detail =
+                        switch finding.kind {
+                        case .number: "must not be or hold a card number"
+                        case .numberAsName: "must not have a member with a card number as its name"
+                        case .securityCode: "must not be a card's security code"
+                        }
+                    return .init(pointer: finding.pointer, detail: detail)
+                })
+        }
+    }
+
+    /// Whether the body has card data that the operation does not take, and what its schema says of it.
     ///
     /// - Parameter body: what ``body(_:maxDepth:)`` has let pass.
     public static func check(_ body: ByteBuffer, for route: Route, maxDepth: Int) throws(Problem) {
+        // First, since a schema's faults may name a key that is a card number.
+        if !route.allowsCardData { try checkCardData(body) }
         let faults = route.faults(of: body, maxDepth: maxDepth)
         guard faults.isEmpty else {
             throw Problem(

@@ -19,6 +19,8 @@ public struct Route: Sendable {
     public let isIdempotent: Bool
     /// Whether its answers may be kept for a while.
     public let isCacheable: Bool
+    /// Whether its bodies may hold card numbers and security codes.
+    public let allowsCardData: Bool
     private let schema: Schema?
 
     public init(
@@ -26,12 +28,14 @@ public struct Route: Sendable {
     ) {
         self.init(
             method: method, path: path, topic: topic, successStatus: successStatus, timeout: timeout,
-            operationID: nil, schema: nil, keyField: nil, isIdempotent: false, isCacheable: false)
+            operationID: nil, schema: nil, keyField: nil, isIdempotent: false, isCacheable: false,
+            allowsCardData: false)
     }
 
     init(
         method: String, path: String, topic: String, successStatus: Int, timeout: Duration,
-        operationID: String?, schema: Schema?, keyField: String?, isIdempotent: Bool, isCacheable: Bool
+        operationID: String?, schema: Schema?, keyField: String?, isIdempotent: Bool, isCacheable: Bool,
+        allowsCardData: Bool
     ) {
         self.method = method
         self.path = path
@@ -43,6 +47,7 @@ public struct Route: Sendable {
         self.keyField = keyField
         self.isIdempotent = isIdempotent
         self.isCacheable = isCacheable
+        self.allowsCardData = allowsCardData
     }
 
     /// Every fault of a request body, which is one JSON object.

@@ -50,18 +50,19 @@ final class GatewayResponder: HTTPResponder {
         let start = ContinuousClock.now
         let id = BridgeRequestID.random()
         let requestID = RequestRules.requestID(request.headers, fallback: id.description)
+        let path = CardNumber.masked(request.uri.path)
         var response: Response
         do {
             response = try await answer(request, id: id, requestID: requestID)
         } catch let problem as Problem {
-            response = problem.response(requestID: requestID, instance: request.uri.path)
+            response = problem.response(requestID: requestID, instance: path)
         }
         response.headers[RequestRules.requestIDField] = requestID
         cors.apply(to: &response, origin: request.headers[.origin])
         logger.log(
             level: response.status.code >= 500 ? .warning : .debug, "request",
             metadata: [
-                "method": "\(request.method.rawValue)", "path": "\(request.uri.path)",
+                "method": "\(request.method.rawValue)", "path": "\(path)",
                 "status": "\(response.status.code)", "requestId": "\(requestID)",
                 "durationMs": "\((ContinuousClock.now - start).milliseconds)",
             ])

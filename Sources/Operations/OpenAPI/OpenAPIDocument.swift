@@ -85,7 +85,8 @@ struct OpenAPIDocument {
         return Route(
             method: method.uppercased(), path: path, topic: kafka.topic, successStatus: status,
             timeout: kafka.timeout, operationID: operation["operationId"]?.string, schema: schema,
-            keyField: kafka.keyField, isIdempotent: kafka.isIdempotent, isCacheable: kafka.isCacheable)
+            keyField: kafka.keyField, isIdempotent: kafka.isIdempotent, isCacheable: kafka.isCacheable,
+            allowsCardData: kafka.allowsCardData)
     }
 
     private struct KafkaRules {
@@ -94,6 +95,7 @@ struct OpenAPIDocument {
         var keyField: String?
         var isIdempotent = false
         var isCacheable = false
+        var allowsCardData = false
     }
 
     private mutating func kafkaRules(_ node: JSONNode?, _ place: String) -> KafkaRules? {
@@ -118,7 +120,8 @@ struct OpenAPIDocument {
             case ("key", .string(let field)) where !field.isEmpty: rules.keyField = field
             case ("idempotent", .bool(let flag)): rules.isIdempotent = flag
             case ("cacheable", .bool(let flag)): rules.isCacheable = flag
-            case ("topic", _), ("key", _), ("idempotent", _), ("cacheable", _):
+            case ("cardData", .bool(let flag)): rules.allowsCardData = flag
+            case ("topic", _), ("key", _), ("idempotent", _), ("cacheable", _), ("cardData", _):
                 mistakes.append("\(place): x-kafka.\(name) has a wrong value")
             default: mistakes.append("\(place): x-kafka.\(name) is not known")
             }

@@ -248,12 +248,12 @@ final class StatusPath {
     }
 }
 
-/// A record that no user can be told of, kept for people to look at.
+/// A record that no user can be told of, kept for people to look at; card data is masked.
 enum DeadLetter {
     static func record(_ record: KafkaMessage, reason: String, topic: String) -> ProducerRecord {
         ProducerRecord(
-            topic: topic, key: record.key, value: record.value,
-            headers: record.headers + [
+            topic: topic, key: record.key.map(CardData.masked), value: record.value.map(CardData.masked),
+            headers: record.headers.map { KafkaHeader($0.name, $0.value.map(CardData.masked)) } + [
                 KafkaHeader("x-dead-letter-reason", reason),
                 KafkaHeader("x-dead-letter-topic", record.topic),
                 KafkaHeader("x-dead-letter-partition", String(record.partition)),

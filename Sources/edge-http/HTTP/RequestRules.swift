@@ -1,5 +1,6 @@
 import HTTPTypes
 import Operations
+import Shared
 
 extension RequestRules {
     static let requestIDField = field("x-request-id")
@@ -9,7 +10,8 @@ extension RequestRules {
     /// The caller's request id where it is short and harmless in logs and headers, else `fallback`.
     static func requestID(_ headers: HTTPFields, fallback: String) -> String {
         guard let given = headers[requestIDField], (1...128).contains(given.utf8.count),
-            given.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.:+/=".contains($0)) })
+            given.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.:+/=".contains($0)) }),
+            !CardNumber.isIn(given)
         else { return fallback }
         return given
     }

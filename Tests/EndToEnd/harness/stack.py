@@ -25,6 +25,7 @@ TEST_ROUTES = {
     "appears": "{topic: e2e.appears, timeout: 800}",
     "silent": "{topic: vy-finance-payments.payment-intents.create, timeout: 800}",
     "brief": "{topic: vy-finance-payments.payment-intents.create, timeout: 4000}",
+    "cards": "{topic: vy-finance-payments.payment-intents.create, cardData: true}",
     "patient": "{topic: vy-finance-payments.payment-intents.create, timeout: 20000}",
 }
 TEST_SERVICE = "openapi: 3.1.0\ninfo: {title: e2e, version: '1'}\npaths:\n" + "".join(f"""

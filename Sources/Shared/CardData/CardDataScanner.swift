@@ -1,0 +1,162 @@
+import NIOCore
+import RawJSON
+
+/// Walks through JSON in one pass and notes where card data is: card numbers in any string, number or key, and
+/// security codes by the name of their field.
+struct CardDataScanner {
+    private struct Frame {
+        var isObject: Bool
+        /// The literal of the member's key, quotes included.
+        var key = 0..<0
+        var keyHoldsNumber = false
+        var keyNamesCode = false
+        var awaitsKey: Bool
+        var item = 0
+    }
+
+    private let bytes: UnsafeRawBufferPointer
+    private var index = 0
+    private var stack: [Frame] = []
+    private let note: (_ scanner: Self, CardData.Kind, _ literal: Range<Int>) -> Bool
+    private var goesOn = true
+
+    /// - Parameters:
+    ///   - json: one well-formed value.
+    ///   - note: called for each place; the scan goes on as long as it says so.
+    init(
+        _ json: UnsafeRawBufferPointer,
+        note: @escaping (_ scanner: Self, CardData.Kind, _ literal: Range<Int>) -> Bool
+    ) {
+        bytes = json
+        self.note = note
+    }
+
+    mutating func run() {
+        while index < bytes.count, goesOn {
+            switch bytes[index] {
+            case UInt8(ascii: "{"): stack.append(Frame(isObject: true, awaitsKey: true))
+            case UInt8(ascii: "["): stack.append(Frame(isObject: false, awaitsKey: false))
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): stack.removeLast()
+            case UInt8(ascii: ","):
+                stack[stack.count - 1].awaitsKey = stack[stack.count - 1].isObject
+                stack[stack.count - 1].item += 1
+            case UInt8(ascii: "\""):
+                string(literal())
+                continue
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                number(token())
+                continue
+            default: break
+            }
+            index += 1
+        }
+    }
+
+    /// The range of the string that begins here, quotes included.
+    private mutating func literal() -> Range<Int> {
+        let start = index
+        index += 1
+        while bytes[index] != UInt8(ascii: "\"") { index += bytes[index] == UInt8(ascii: "\\") ? 2 : 1 }
+        index += 1
+        return start..<index
+    }
+
+    private mutating func token() -> Range<Int> {
+        let start = index
+        while index < bytes.count, "+-.eE0123456789".utf8.contains(bytes[index]) { index += 1 }
+        return start..<index
+    }
+
+    private mutating func string(_ literal: Range<Int>) {
+        let inner = literal.lowerBound + 1..<literal.upperBound - 1
+        let holdsNumber = text(literal) { !CardNumber.ranges(in: $0, most: 1).isEmpty }
+        let top = stack.count - 1
+        guard top < 0 || !stack[top].awaitsKey else {
+            stack[top].awaitsKey = false
+            stack[top].key = literal
+            stack[top].keyHoldsNumber = holdsNumber
+            stack[top].keyNamesCode = Self.mayNameCode(inner.count) && text(literal, Self.namesCode)
+            if holdsNumber { goesOn = note(self, .numberAsName, literal) }
+            return
+        }
+        if holdsNumber {
+            goesOn = note(self, .number, literal)
+        } else if top >= 0, stack[top].keyNamesCode, text(literal, Self.isCode) {
+            goesOn = note(self, .securityCode, literal)
+        }
+    }
+
+    private mutating func number(_ token: Range<Int>) {
+        let text = UnsafeRawBufferPointer(rebasing: bytes[token])
+        if let digits = Self.integerDigits(text), CardNumber.isCardNumber(digits) {
+            goesOn = note(self, .number, token)
+        } else if let top = stack.last, top.keyNamesCode, Self.isCode(text) {
+            goesOn = note(self, .securityCode, token)
+        }
+    }
+
+    /// What a string says, without a copy unless it has escapes.
+    private func text<Result>(_ literal: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        let raw = bytes[literal.lowerBound + 1..<literal.upperBound - 1]
+        guard raw.contains(UInt8(ascii: "\\")) else { return body(UnsafeRawBufferPointer(rebasing: raw)) }
+        return Array(decoded(literal).utf8).withUnsafeBytes(body)
+    }
+
+    private func decoded(_ literal: Range<Int>) -> String {
+        ByteBuffer(bytes: bytes[literal]).decodedJSONString() ?? ""
+    }
+
+    /// Where the scan is, as a JSON Pointer (RFC 6901); it ends above a key with a card number, which it would repeat.
+    var pointer: String {
+        var pointer = ""
+        for frame in stack {
+            if frame.isObject, frame.keyHoldsNumber { break }
+            let step = frame.isObject ? decoded(frame.key) : String(frame.item)
+            pointer += "/" + step.replacing("~", with: "~0").replacing("/", with: "~1")
+        }
+        return pointer
+    }
+
+    /// Fields of security codes, without regard to case, `_` and `-`.
+    private static let codes: Set<String> = ["cvc", "cvc2", "cvv", "cvv2", "securitycode"]
+
+    /// Names with every letter escaped are the longest.
+    private static func mayNameCode(_ bytes: Int) -> Bool { (3...100).contains(bytes) }
+
+    private static func namesCode(_ name: UnsafeRawBufferPointer) -> Bool {
+        codes.contains(String(decoding: name, as: UTF8.self).lowercased().filter { $0 != "_" && $0 != "-" })
+    }
+
+    /// Three or four digits.
+    private static func isCode(_ text: UnsafeRawBufferPointer) -> Bool {
+        let digits = text.drop { $0 == 0x20 }.prefix { $0 != 0x20 }
+        return (3...4).contains(digits.count) && digits.allSatisfy { (0x30...0x39).contains($0) }
+            && text[digits.endIndex...].allSatisfy { $0 == 0x20 }
+    }
+
+    /// The digits of a number that is whole, however it is written: `4.2e3` is 4200.
+    static func integerDigits(_ token: UnsafeRawBufferPointer) -> [UInt8]? {
+        var digits: [UInt8] = []
+        var point: Int?
+        var rest = token[...]
+        if rest.first == UInt8(ascii: "-") { rest.removeFirst() }
+        while let byte = rest.first, byte | 0x20 != UInt8(ascii: "e") {
+            rest.removeFirst()
+            if byte == UInt8(ascii: ".") { point = digits.count } else { digits.append(byte - 0x30) }
+            // Zeros at either end aside, more digits than these are none of a card.
+            guard digits.count <= 64 else { return nil }
+        }
+        var exponent = 0
+        if !rest.isEmpty {
+            guard let given = Int(String(decoding: rest.dropFirst(), as: UTF8.self)), abs(given) <= 64 else {
+                return nil
+            }
+            exponent = given
+        }
+        let whole = (point ?? digits.count) + exponent
+        guard (1...128).contains(whole) else { return nil }
+        while digits.count < whole { digits.append(0) }
+        guard digits[whole...].allSatisfy({ $0 == 0 }) else { return nil }
+        return Array(digits[..<whole].drop { $0 == 0 })
+    }
+}
