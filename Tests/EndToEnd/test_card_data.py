@@ -104,3 +104,4 @@ def test_it_is_in_no_log_and_no_dead_letter(stack):
         stack.bridge.env["LOG_STREAM_LEVEL"] = before
         stack.bridge.terminate()
         stack.bridge.wait(10)
+        stack.repair()

@@ -16,6 +16,7 @@ AUTH = {"AUTH_JWT_SECRET": SECRET, "AUTH_JWT_LEEWAY": 0, "AUTH_JWT_ISSUER": "id"
 
 @pytest.fixture(scope="module")
 def edge(whole_stack):
+    whole_stack.repair()
     with edge_http(whole_stack, "http-auth", **AUTH) as process:
         yield process
 
