@@ -18,6 +18,7 @@ final class BridgeCore: BridgeServerDelegate {
     private let settings: BridgeKafkaSettings
     private let jobs: JobRunner
     private let readiness: BridgeReadiness
+    private let keeper: ReplyKeeper
     private let logger: Logger
     private var table: Table
     private var directory = TopicDirectory<Parked>()
@@ -33,13 +34,14 @@ final class BridgeCore: BridgeServerDelegate {
 
     init(
         _ settings: BridgeKafkaSettings, eventLoop: any EventLoop, jobs: JobRunner,
-        readiness: BridgeReadiness, logger: Logger, onReplaced: @escaping @Sendable () -> Void,
+        readiness: BridgeReadiness, replies: any ReplyStore, logger: Logger, onReplaced: @escaping @Sendable () -> Void,
         onProducerLost: @escaping @Sendable () -> Void
     ) {
         self.eventLoop = eventLoop
         self.settings = settings
         self.jobs = jobs
         self.readiness = readiness
+        keeper = ReplyKeeper(store: replies, eventLoop: eventLoop)
         self.logger = logger
         self.onReplaced = onReplaced
         self.onProducerLost = onProducerLost
@@ -47,9 +49,14 @@ final class BridgeCore: BridgeServerDelegate {
             limits: .init(longestTimeout: TimeAmount(settings.longestTimeout)))
     }
 
-    var counters: Counters { table.counters }
+    var counters: Counters {
+        var counters = table.counters
+        counters.kept = keeper.counters
+        return counters
+    }
     var inFlight: Int { table.inFlight }
-    var isAnyoneWaiting: Bool { table.isAnyoneWaiting }
+    /// Whether an edge waits for something, or a reply is on its way to Redis.
+    var isBusy: Bool { table.isAnyoneWaiting || !keeper.isIdle }
 
     // MARK: - Life
 
@@ -73,6 +80,7 @@ final class BridgeCore: BridgeServerDelegate {
 
     func stop() {
         server?.stop()
+        keeper.stop()
         wakeUp?.task.cancel()
         wakeUp = nil
     }
@@ -93,7 +101,8 @@ final class BridgeCore: BridgeServerDelegate {
         do throws(BridgeFailure) {
             try check(request)
             let token = try table.begin(
-                request.id, edge: session, timeout: request.timeout, isEvent: isEvent, .now())
+                request.id, edge: session, timeout: request.timeout, isEvent: isEvent,
+                keepsReply: request.keepsReply, .now())
             let parked = Parked(request: request, session: session, token: token, isEvent: isEvent)
             switch directory.look(request.topic, park: parked, .now()) {
             case .known: produce(parked)
@@ -264,6 +273,7 @@ final class BridgeCore: BridgeServerDelegate {
             case .serviceError(let session, let id, let error): session.reply(id, error: error)
             case .fail(let session, let id, let failure): session.fail(id, failure)
             case .accept(let session, let id): session.accept(id)
+            case .keep(let id, let content): keeper.keep(id, content)
             }
         }
     }

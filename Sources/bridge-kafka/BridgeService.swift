@@ -30,7 +30,8 @@ final class BridgeService: Service {
 
     /// - Throws: ``KafkaError`` when librdkafka does not take the settings.
     init(
-        _ settings: BridgeKafkaSettings, _ common: CommonSettings, store: any StatusStore, logger: Logger
+        _ settings: BridgeKafkaSettings, _ common: CommonSettings, store: any StatusStore,
+        replies: any ReplyStore, logger: Logger
     ) throws {
         let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
         let (stops, stop) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingOldest(1))
@@ -39,7 +40,8 @@ final class BridgeService: Service {
         let readiness = BridgeReadiness()
         let core: NIOLoopBoundBox<BridgeCore> = .makeBoxSendingValue(
             BridgeCore(
-                settings, eventLoop: eventLoop, jobs: jobs, readiness: readiness, logger: logger,
+                settings, eventLoop: eventLoop, jobs: jobs, readiness: readiness, replies: replies,
+                logger: logger,
                 onReplaced: { stop.yield("another bridge took over") }, onProducerLost: { losses.yield() }),
             eventLoop: eventLoop)
         let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
@@ -305,7 +307,7 @@ final class BridgeService: Service {
         try? await Task.sleep(for: .milliseconds(100))
         while ContinuousClock.now < deadline {
             let isBusy = try? await eventLoop.submit {
-                core.value.isAnyoneWaiting || !status.value.isIdle
+                core.value.isBusy || !status.value.isIdle
             }.get()
             if isBusy != true { break }
             try? await Task.sleep(for: .milliseconds(20))

@@ -27,6 +27,14 @@ struct Counters: Equatable {
         var retries = 0
     }
 
+    struct Kept: Equatable {
+        /// Replies that were written to Redis, or were there already.
+        var written = 0
+        var retries = 0
+        /// Replies that could not be kept, so that nobody will get them.
+        var lost = 0
+    }
+
     var requests = 0
     var events = 0
     var resumed = 0
@@ -36,6 +44,7 @@ struct Counters: Equatable {
     /// Sends that Kafka neither confirmed nor refused.
     var unconfirmed = 0
     var status = Status()
+    var kept = Kept()
 }
 
 extension Counters {
@@ -46,7 +55,8 @@ extension Counters {
             "delivered": "\(replies.delivered)", "partial": "\(replies.partial)", "late": "\(replies.late)",
             "duplicate": "\(replies.duplicate)", "unknown": "\(replies.unknown)",
             "unreadable": "\(replies.unreadable)", "withoutID": "\(replies.withoutID)",
-            "unconfirmed": "\(unconfirmed)",
+            "unconfirmed": "\(unconfirmed)", "kept": "\(kept.written)", "keptRetries": "\(kept.retries)",
+            "keptLost": "\(kept.lost)",
             "failures": .dictionary(failures.mapValues { "\($0)" }),
             "statusWritten": "\(status.written)", "statusSkipped": "\(status.skipped)",
             "statusDeadLettered": "\(status.deadLettered)", "statusLost": "\(status.lost)",

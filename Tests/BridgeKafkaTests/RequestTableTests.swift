@@ -32,6 +32,10 @@ import Testing
             case .serviceError(let edge, _, let error): "\(edge): error \(String(buffer: error))"
             case .fail(let edge, _, let failure): "\(edge): \(failure.code) \(failure.outcome.rawValue)"
             case .accept(let edge, _): "\(edge): accepted"
+            case .keep(_, .value(let body, let final)):
+                "keep \(String(buffer: body))\(final ? "" : " and more")"
+            case .keep(_, .error(let error)): "keep error \(String(buffer: error))"
+            case .keep(_, .unreadable(let reason)): "keep \(reason)"
             }
         }
     }
@@ -93,7 +97,7 @@ import Testing
     @Test func repliesThatNobodyWaitsForAreCountedByReason() throws {
         _ = try begin(id)
         table.cancelled(id)
-        #expect(text(table.replied(value(id, "1"), start)) == [])
+        #expect(text(table.replied(value(id, "1"), start)) == ["keep \"1\""])
         #expect(text(table.replied(record("1", []), start)) == [])
         #expect(text(table.replied(record("1", [KafkaHeader("kafka_correlationId", "x")]), start)) == [])
         #expect(table.counters.replies.late == 1)
@@ -141,7 +145,8 @@ import Testing
         _ = try begin(id)
         table.disconnected([id]) { $0 == "e" }
         #expect(!table.isAnyoneWaiting)
-        #expect(text(table.replied(value(id, "[1]", final: false), start)) == [])
+        #expect(text(table.replied(value(id, "[1]", final: false), start)) == ["keep [1] and more"])
+        #expect(text(table.replied(value(id, "[2]"), start)) == ["keep [2]"])
         #expect(text(table.replied(value(id, "[2]"), start)) == [])
         #expect(
             text(table.resumed(id, edge: "f", timeout: .seconds(5), start)) == ["f: [1] and more", "f: [2]"])
@@ -149,7 +154,7 @@ import Testing
     }
 
     @Test func aFreshBridgeKeepsRepliesForEdgesThatResumeLater() {
-        #expect(text(table.replied(value(id, "[1]"), start)) == [])
+        #expect(text(table.replied(value(id, "[1]"), start)) == ["keep [1]"])
         #expect(text(table.resumed(id, edge: "f", timeout: .seconds(5), start)) == ["f: [1]"])
         #expect(table.orphanBytes == 0)
     }
@@ -163,6 +168,21 @@ import Testing
         table.tick(start + .seconds(30))
         #expect(table.orphanBytes == 0)
         #expect(table.counters.replies.unknown == 3)
+    }
+
+    @Test func aReplyThatIsToBeKeptIsKeptAndDelivered() throws {
+        _ = try table.begin(id, edge: "e", timeout: .seconds(10), keepsReply: true, start)
+        #expect(
+            text(table.replied(value(id, "[1]", final: false), start)) == [
+                "keep [1] and more", "e: [1] and more",
+            ])
+        #expect(text(table.replied(value(id, nil), start)) == ["keep null", "e: null"])
+        #expect(text(table.replied(value(id, nil), start)) == [])
+    }
+
+    @Test func aReplyToAResumedRequestIsKept() {
+        _ = table.resumed(id, edge: "f", timeout: .seconds(5), start)
+        #expect(text(table.replied(value(id, "[1]"), start)) == ["keep [1]", "f: [1]"])
     }
 
     @Test func anEdgeThatHasComeBackIsNotTakenOffByItsOldConnectionsEnd() throws {

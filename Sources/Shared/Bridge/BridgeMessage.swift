@@ -220,7 +220,7 @@ private struct Members {
         }
         return BridgeRequest(
             id: try id(), topic: try string("topic"), key: key, headers: headers, body: body.text,
-            timeout: timeout)
+            timeout: timeout, keepsReply: object["keep"] == nil ? false : try bool("keep"))
     }
 
     func answer() throws(BridgeProtocolError) -> BridgeMessage.Answer {

@@ -116,6 +116,7 @@ extension ByteBuffer {
     fileprivate mutating func writeMembers(_ request: BridgeRequest) {
         writeMember("topic", request.topic)
         if let key = request.key { writeMember("key", key) }
+        if request.keepsReply { writeStaticString(",\"keep\":true") }
         if !request.headers.isEmpty {
             writeName("headers")
             for (index, header) in request.headers.enumerated() {

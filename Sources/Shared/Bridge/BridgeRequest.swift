@@ -65,11 +65,15 @@ public struct BridgeRequest: Sendable, Equatable {
     /// One well-formed JSON value without leading white space. The caller has checked it; nobody does again.
     public let body: ByteBuffer
     /// How long the answer is awaited.
-    public let timeout: Duration
+    public var timeout: Duration
+    /// Whether the bridge keeps the reply in Redis also when the edge takes it: the edge may be gone before it has
+    /// written down what it was told.
+    public var keepsReply: Bool
 
     public init(
         id: BridgeRequestID = .random(), topic: String, key: String? = nil,
-        headers: [(name: String, value: String)] = [], body: ByteBuffer, timeout: Duration
+        headers: [(name: String, value: String)] = [], body: ByteBuffer, timeout: Duration,
+        keepsReply: Bool = false
     ) {
         self.id = id
         self.topic = topic
@@ -77,11 +81,13 @@ public struct BridgeRequest: Sendable, Equatable {
         self.headers = headers
         self.body = body
         self.timeout = timeout
+        self.keepsReply = keepsReply
     }
 
     public static func == (left: BridgeRequest, right: BridgeRequest) -> Bool {
         left.id == right.id && left.topic == right.topic && left.key == right.key && left.body == right.body
-            && left.timeout == right.timeout && left.headers.elementsEqual(right.headers, by: ==)
+            && left.timeout == right.timeout && left.keepsReply == right.keepsReply
+            && left.headers.elementsEqual(right.headers, by: ==)
     }
 }
 

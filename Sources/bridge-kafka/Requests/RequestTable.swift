@@ -12,6 +12,8 @@ struct RequestTable<Edge> {
         case serviceError(Edge, BridgeRequestID, ByteBuffer)
         case fail(Edge, BridgeRequestID, BridgeFailure)
         case accept(Edge, BridgeRequestID)
+        /// Nobody may have taken this reply, so it goes where whoever asks later finds it.
+        case keep(BridgeRequestID, ReplyRecord.Content)
     }
 
     /// What became of a produced record.
@@ -36,7 +38,9 @@ struct RequestTable<Edge> {
     private struct Entry {
         /// Nil when the edge's connection broke and it has not come back yet.
         var edge: Edge?
-        let isEvent: Bool
+        var isEvent = false
+        /// Whether the reply is kept although the edge takes it.
+        var keepsReply = false
         /// What came while the edge was away.
         var missed = KeptReplies()
     }
@@ -75,14 +79,17 @@ struct RequestTable<Edge> {
     ///
     /// - Returns: the token to produce it with.
     mutating func begin(
-        _ id: BridgeRequestID, edge: Edge, timeout: Duration, isEvent: Bool = false, _ now: NIODeadline
+        _ id: BridgeRequestID, edge: Edge, timeout: Duration, isEvent: Bool = false, keepsReply: Bool = false,
+        _ now: NIODeadline
     ) throws(BridgeFailure) -> UInt64 {
         guard entries[id] == nil else { throw BridgeFailure(.duplicateID, message: "id is in use") }
         guard entries.count < limits.entries else {
             throw BridgeFailure(.queueFull, message: "the bridge has too much in flight", retryAfter: 1)
         }
         if isEvent { counters.events += 1 } else { counters.requests += 1 }
-        insert(id, Entry(edge: edge, isEvent: isEvent), timeout: isEvent ? nil : timeout, now)
+        insert(
+            id, Entry(edge: edge, isEvent: isEvent, keepsReply: keepsReply),
+            timeout: isEvent ? nil : timeout, now)
         lastToken += 1
         tokens[lastToken] = id
         return lastToken
@@ -120,9 +127,11 @@ struct RequestTable<Edge> {
     ) -> [Action] {
         counters.resumed += 1
         let missed = (entries[id]?.missed.contents ?? []) + orphans.take(id)
-        insert(id, Entry(edge: edge, isEvent: false), timeout: timeout, now)
+        insert(id, Entry(edge: edge), timeout: timeout, now)
         var actions: [Action] = []
         for content in missed { actions += answer(id, content) }
+        // Only its former bridge knew whether the reply is to be kept; what was missed is.
+        entries[id]?.keepsReply = true
         return actions
     }
 
@@ -164,15 +173,20 @@ struct RequestTable<Edge> {
         }
         if let entry = entries[id], !entry.isEvent {
             guard entry.edge == nil else { return answer(id, record.content) }
-            if entries[id]?.missed.add(record.content) == false { counters.replies.duplicate += 1 }
-            return []
+            guard entries[id]?.missed.add(record.content) == true else {
+                counters.replies.duplicate += 1
+                return []
+            }
+            return [.keep(id, record.content)]
         }
         switch endings[id] {
-        case .answered: counters.replies.duplicate += 1
+        case .answered:
+            counters.replies.duplicate += 1
+            return []
         case .abandoned: counters.replies.late += 1
         case nil: counters.replies.unknown += orphans.add(id, record.content, now)
         }
-        return []
+        return [.keep(id, record.content)]
     }
 
     private mutating func answer(_ id: BridgeRequestID, _ content: ReplyRecord.Content) -> [Action] {
@@ -180,22 +194,18 @@ struct RequestTable<Edge> {
             counters.replies.duplicate += 1
             return []
         }
+        if content.isFinal { end(id, .answered) }
+        let kept: [Action] = entry.keepsReply ? [.keep(id, content)] : []
         switch content {
-        case .value(let body, final: false):
-            counters.replies.partial += 1
-            return [.reply(edge, id, final: false, body)]
-        case .value(let body, final: true):
-            counters.replies.delivered += 1
-            end(id, .answered)
-            return [.reply(edge, id, final: true, body)]
+        case .value(let body, let final):
+            if final { counters.replies.delivered += 1 } else { counters.replies.partial += 1 }
+            return kept + [.reply(edge, id, final: final, body)]
         case .error(let error):
             counters.replies.delivered += 1
-            end(id, .answered)
-            return [.serviceError(edge, id, error)]
+            return kept + [.serviceError(edge, id, error)]
         case .unreadable(let reason):
             counters.replies.unreadable += 1
-            end(id, .answered)
-            return [.fail(edge, id, BridgeFailure(.unreadableReply, message: reason))]
+            return kept + [.fail(edge, id, BridgeFailure(.unreadableReply, message: reason))]
         }
     }
 

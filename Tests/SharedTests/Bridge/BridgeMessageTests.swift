@@ -18,6 +18,9 @@ private let id = BridgeRequestID.random()
             BridgeRequest(
                 id: id, topic: "a.b", key: "k", headers: [("x-request-id", "r"), ("n", "é\n")],
                 body: ByteBuffer(string: "{\"body\":{\"type\":\"cancel\"}}"), timeout: .milliseconds(1500))),
+        .request(
+            BridgeRequest(
+                id: id, topic: "a", body: ByteBuffer(string: "{}"), timeout: .zero, keepsReply: true)),
         .emit(BridgeRequest(id: id, topic: "a", body: ByteBuffer(string: "[1]"), timeout: .zero)),
         .reply(id: id, final: true, .body(ByteBuffer(string: "null"))),
         .reply(id: id, final: false, .body(ByteBuffer(string: "{\"a\": 1.0}"))),
