@@ -34,7 +34,8 @@ final class BridgeCore: BridgeServerDelegate {
 
     init(
         _ settings: BridgeKafkaSettings, eventLoop: any EventLoop, jobs: JobRunner,
-        readiness: BridgeReadiness, replies: any ReplyStore, logger: Logger, onReplaced: @escaping @Sendable () -> Void,
+        readiness: BridgeReadiness, replies: any ReplyStore, logger: Logger,
+        onReplaced: @escaping @Sendable () -> Void,
         onProducerLost: @escaping @Sendable () -> Void
     ) {
         self.eventLoop = eventLoop

@@ -19,7 +19,8 @@ struct BridgeKafka: AsyncParsableCommand {
                 .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
             let store = RedisStatusStore(
                 redis: redis, historyLimit: settings.historyLimit, historyTTL: settings.historyTTL)
-            let bridge = try BridgeService(settings, common, store: store, replies: RedisReplyStore(redis: redis), logger: logger)
+            let bridge = try BridgeService(
+                settings, common, store: store, replies: RedisReplyStore(redis: redis), logger: logger)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: BridgeKafkaSettings.process,
                 logger: logger
