@@ -113,7 +113,8 @@ let package = Package(
             name: "edge-http",
             dependencies: [
                 "Shared", "Admin", "Authentication", "Operations", "RawJSON", nioCore, nioPosix, logging,
-                argumentParser, lifecycle, hummingbird,
+                "RedisClient", argumentParser, lifecycle, hummingbird,
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             resources: ["html", "css", "js"].map { .embedInCode("Documentation/explorer.\($0)") },
             swiftSettings: strict),
@@ -204,7 +205,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EdgeHTTPTests",
-            dependencies: ["edge-http", "Operations", "Shared", nioCore, nioEmbedded, logging, hummingbird],
+            dependencies: [
+                "edge-http", "Operations", "RedisClient", "Shared", nioCore, nioEmbedded, logging,
+                hummingbird,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "MessagePackTests", dependencies: ["MessagePack", "RawJSON", nioCore], swiftSettings: strict

@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import Operations
+import RedisClient
 import ServiceLifecycle
 import Shared
 
@@ -23,6 +24,12 @@ struct EdgeHTTP: AsyncParsableCommand {
                     path: settings.bridgeSocket, role: EdgeHTTPSettings.process,
                     instance: common.instance, build: Build.version),
                 logger: logger)
+            let redis = RedisClient(
+                .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
+            let background = BackgroundRequests(limit: settings.maxInFlight)
+            let delivery = OperationDelivery(
+                store: RedisOperationStore(redis: redis, lifetime: settings.operationLifetime),
+                background: background, logger: logger, send: { await bridge.request($0) })
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: EdgeHTTPSettings.process,
                 logger: logger
@@ -38,10 +45,10 @@ struct EdgeHTTP: AsyncParsableCommand {
                 documentation: settings.documentationPath.map {
                     DocumentationSite(path: $0, catalog: catalog)
                 },
-                authenticator: try await Self.authenticator(settings, common, logger), logger: logger,
-                send: { await bridge.request($0) })
-            // Stopped in the reverse order: the bridge stays until the last request is answered.
-            return [bridge, admin, catalog, Self.server(settings, responder, logger)]
+                authenticator: try await Self.authenticator(settings, common, logger),
+                delivery: delivery, logger: logger)
+            // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
+            return [redis, bridge, background, admin, catalog, Self.server(settings, responder, logger)]
         }
     }
 

@@ -17,6 +17,10 @@ struct EdgeHTTPSettings: ProcessSettings {
     let maxInFlight: Int
     let idleTimeout: Duration
     let cors: CORSPolicy
+    let redisHost: String
+    let redisPort: Int
+    /// How long keys, their answers and operations are kept.
+    let operationLifetime: Duration
     let authentication: AuthenticationSettings?
     let demoPage: String
     /// Path of the documentation, without a slash at the end; nil: there is none.
@@ -42,6 +46,10 @@ struct EdgeHTTPSettings: ProcessSettings {
             "HTTP_IDLE_TIMEOUT", default: 60_000, in: 100...3_600_000,
             help: "Idle time (ms) after which a client's connection is closed.")
         cors = CORSPolicy(origins: AllowedOriginsSetting.read(&reader))
+        (redisHost, redisPort) = RedisSetting.read(&reader)
+        operationLifetime = reader.milliseconds(
+            "IDEMPOTENCY_TTL", default: 86_400_000, in: 1000...2_592_000_000,
+            help: "Time (ms) for which an `Idempotency-Key` and late answers at `/operations` are kept.")
         authentication = AuthenticationSettings.read(&reader)
         demoPage = reader.string(
             "DEMO_PAGE", default: "deploy/page/index.html",

@@ -26,15 +26,14 @@ final class GatewayResponder: HTTPResponder {
     private let page: ByteBuffer?
     private let documentation: DocumentationSite?
     private let authenticator: Authenticator?
-    private let send: @Sendable (BridgeRequest) async -> BridgeOutcome
+    private let delivery: OperationDelivery
     private let logger: Logger
     private let inFlight = Atomic(0)
 
     init(
         catalog: ServiceCatalog, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
-        documentation: DocumentationSite? = nil,
-        authenticator: Authenticator? = nil, logger: Logger,
-        send: @escaping @Sendable (BridgeRequest) async -> BridgeOutcome
+        documentation: DocumentationSite? = nil, authenticator: Authenticator? = nil,
+        delivery: OperationDelivery, logger: Logger
     ) {
         self.catalog = catalog
         self.cors = cors
@@ -42,8 +41,8 @@ final class GatewayResponder: HTTPResponder {
         self.page = page
         self.documentation = documentation
         self.authenticator = authenticator
+        self.delivery = delivery
         self.logger = logger
-        self.send = send
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
@@ -76,17 +75,12 @@ final class GatewayResponder: HTTPResponder {
                 body: .init(byteBuffer: page))
         }
         if let response = documentation?.respond(to: request) { return response }
+        if request.uri.path.hasPrefix(OperationPage.prefix) { return try await operation(request) }
         switch catalog.current.routes.match(method: request.method.rawValue, path: request.uri.path) {
         case .notFound:
             throw Problem(
                 status: .notFound, code: "unknown-route", detail: "No operation has this path.")
-        case .methodNotAllowed(let allowed):
-            if let preflight = cors.preflight(request.head, allowedMethods: allowed) { return preflight }
-            let list = allowed.joined(separator: ", ")
-            if request.method == .options { return Response(status: .noContent, headers: [.allow: list]) }
-            throw Problem(
-                status: .methodNotAllowed, code: "method-not-allowed",
-                detail: "This path takes \(list).", headers: [.allow: list])
+        case .methodNotAllowed(let allowed): return try refuse(request, allowed: allowed)
         case .route(let route):
             let count = inFlight.add(1, ordering: .relaxed).newValue
             defer { inFlight.subtract(1, ordering: .relaxed) }
@@ -98,6 +92,29 @@ final class GatewayResponder: HTTPResponder {
             return try await forward(request, to: route, id: id, requestID: requestID)
         }
     }
+
+    private func refuse(_ request: Request, allowed: [String]) throws(Problem) -> Response {
+        if let preflight = cors.preflight(request.head, allowedMethods: allowed) { return preflight }
+        let list = allowed.joined(separator: ", ")
+        if request.method == .options { return Response(status: .noContent, headers: [.allow: list]) }
+        throw Problem(
+            status: .methodNotAllowed, code: "method-not-allowed", detail: "This path takes \(list).",
+            headers: [.allow: list])
+    }
+
+    private func operation(_ request: Request) async throws -> Response {
+        guard request.method == .get else { return try refuse(request, allowed: ["GET", "OPTIONS"]) }
+        let caller = try BearerToken.caller(
+            request.headers, authenticator: authenticator, now: WallClock.millisecondsSince1970())
+        try RequestRules.checkAccept(request.headers)
+        guard let id = BridgeRequestID(request.uri.path.dropFirst(OperationPage.prefix.count)) else {
+            throw Problem.unknownOperation
+        }
+        return OperationPage.response(try await delivery.operation(id, of: Self.scope(of: caller)))
+    }
+
+    /// Whose keys and operations these are; without authentication all clients are one caller.
+    private static func scope(of caller: Caller?) -> String { caller.map { "user:" + $0.userID } ?? "anyone" }
 
     private func forward(
         _ request: Request, to route: Route, id: BridgeRequestID, requestID: String
@@ -119,13 +136,19 @@ final class GatewayResponder: HTTPResponder {
                 further.append((field.canonicalName, value))
             }
         }
-        let outcome = await send(
-            route.request(
-                id: id, requestID: requestID, userID: caller?.userID, further: further, body: body))
-        return Response(
-            status: .init(code: route.successStatus),
-            headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
-            body: .init(byteBuffer: try OperationOutcome.body(of: outcome)))
+        let scope = Self.scope(of: caller)
+        let call = OperationCall(
+            head: OperationHead(
+                id: id, caller: scope, path: request.uri.path, requestID: requestID,
+                successStatus: route.successStatus),
+            request: route.request(
+                id: id, requestID: requestID, userID: caller?.userID, further: further, body: body),
+            key: idempotencyKey.map {
+                IdempotencyKey(
+                    caller: scope, method: route.method, path: route.path, key: $0, body: body)
+            },
+            preferences: Preferences(request.headers[RequestRules.preferField]))
+        return try await OperationPage.response(to: call, from: delivery)
     }
 
     private func collect(_ request: Request) async throws -> ByteBuffer {

@@ -14,6 +14,7 @@ import Testing
 /// Drives the responder as the HTTP server does, with a bridge that answers what the test says.
 private final class Harness: Sendable {
     let sent = Mutex<[BridgeRequest]>([])
+    let store = MemoryStore()
     private let outcome: BridgeOutcome
     private let cors: CORSPolicy
     private let inFlight: Int
@@ -50,11 +51,13 @@ private final class Harness: Sendable {
                 source: .init(directory: "", defaultTimeout: .seconds(1), longestTimeout: .seconds(1)),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }), cors: cors,
             limits: .init(body: 1000, depth: 16, inFlight: inFlight), page: nil,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        ) { request in
-            self.sent.withLock { $0.append(request) }
-            return self.outcome
-        }
+            delivery: OperationDelivery(
+                store: store, background: BackgroundRequests(limit: 8),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            ) { request in
+                self.sent.withLock { $0.append(request) }
+                return self.outcome
+            }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let head = HTTPRequest(
             method: method, scheme: "http", authority: "test", path: path, headerFields: headers)
         let response = try await responder.respond(
@@ -143,6 +146,66 @@ private final class Harness: Sendable {
         #expect(answer.json["outcome"] as? String == "answered")
         #expect(answer.json["detail"] as? String == detail ?? "The service answered with an error.")
         #expect(answer.json["code"] as? String == (status == 402 ? "card_declined" : nil))
+    }
+
+    @Test func anUnknownOutcomeNamesItsOperationToItsCallerAlone() async throws {
+        let harness = Harness(.failure(BridgeFailure(.deadline, message: "late")))
+        let answer = try await harness.ask(headers: [
+            .contentType: "application/json", RequestRules.preferField: "wait=1",
+        ])
+        #expect(answer.status == 504)
+        #expect(answer.headers[RequestRules.preferenceAppliedField] == "wait=1")
+        #expect(harness.sent.withLock { $0.map(\.timeout) } == [.seconds(1)])
+        let location = try #require(answer.headers[.location])
+        let id = try #require(harness.sent.withLock { $0.first?.id })
+        #expect(location == "/operations/\(id)")
+        let pending = try await harness.ask(.get, location)
+        #expect(pending.status == 200)
+        #expect(pending.text == "{\"id\":\"\(id)\",\"status\":\"pending\"}")
+        #expect(pending.headers[.cacheControl] == "no-store")
+        try await harness.store.keep(
+            .serviceError(ByteBuffer(string: #"{"status":402,"message":"declined"}"#)), of: id)
+        let late = try await harness.ask(.get, location)
+        #expect(late.status == 402)
+        #expect(late.json["detail"] as? String == "declined")
+        #expect(late.json["instance"] as? String == "/pay/intents")
+        #expect(late.json["requestId"] as? String == answer.headers[RequestRules.requestIDField])
+        #expect(try await harness.ask(.post, location).headers[.allow] == "GET, OPTIONS")
+        #expect(try await harness.ask(.get, "/operations/\(BridgeRequestID.random())").status == 404)
+        #expect(try await harness.ask(.get, "/operations/x").status == 404)
+        harness.store.change {
+            $0.operations[id]?.head = OperationHead(
+                id: id, caller: "user:other", path: "", requestID: "", successStatus: 200)
+        }
+        #expect(try await harness.ask(.get, location).status == 404)
+        harness.store.change { $0.isAway = true }
+        #expect(try await harness.ask(.get, location).status == 503)
+    }
+
+    @Test func aReplayIsMarkedAndHasTheSameBytes() async throws {
+        let harness = Harness(.reply(ByteBuffer(string: "{\"b\": 1.0}")))
+        func ask(_ key: String, _ body: String = "{}") async throws -> Harness.Answer {
+            try await harness.ask(
+                body: body,
+                headers: [.contentType: "application/json", RequestRules.idempotencyKeyField: key])
+        }
+        let first = try await ask("k-1")
+        let second = try await ask("\"k-1\"", " {} ")
+        #expect(first.status == 201)
+        #expect(second.status == 201)
+        #expect(first.text == second.text)
+        #expect(first.headers[RequestRules.replayedField] == nil)
+        #expect(second.headers[RequestRules.replayedField] == "true")
+        #expect(harness.sent.withLock { $0.count } == 1)
+        let other = try await ask("k-1", "{\"a\":1}")
+        #expect(other.status == 422)
+        #expect(other.json["outcome"] as? String == "not_sent")
+        harness.store.change { $0.isAway = true }
+        let refused = try await ask("k-2")
+        #expect(refused.status == 503)
+        #expect(refused.json["outcome"] as? String == "not_sent")
+        #expect(try await harness.ask().status == 201)
+        #expect(harness.sent.withLock { $0.count } == 2)
     }
 
     @Test func wrongRequestsSendNothing() async throws {

@@ -36,7 +36,7 @@ struct CORSPolicy: Sendable {
         response.headers[.accessControlAllowOrigin] = allowsEvery ? "*" : origin
         if !allowsEvery { response.headers[.accessControlAllowCredentials] = "true" }
         response.headers[.accessControlExposeHeaders] =
-            "x-request-id, retry-after, location, www-authenticate"
+            "x-request-id, retry-after, location, idempotent-replayed, preference-applied, www-authenticate"
     }
 
     private func isAllowed(_ origin: String?) -> Bool {

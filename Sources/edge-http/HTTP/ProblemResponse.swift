@@ -6,7 +6,7 @@ extension Problem {
     /// The problem as the answer to a request for the path `instance`.
     func response(requestID: String, instance: String) -> Response {
         var headers = headers
-        headers[.contentType] = "application/problem+json"
+        headers[.contentType] = Self.contentType
         headers[.cacheControl] = "no-store"
         return Response(
             status: status, headers: headers,

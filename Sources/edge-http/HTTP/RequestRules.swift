@@ -5,6 +5,9 @@ import Shared
 extension RequestRules {
     static let requestIDField = field("x-request-id")
     static let idempotencyKeyField = field("idempotency-key")
+    static let preferField = field("prefer")
+    static let preferenceAppliedField = field("preference-applied")
+    static let replayedField = field("idempotent-replayed")
     static let traceFields = [field("traceparent"), field("tracestate")]
 
     /// The caller's request id where it is short and harmless in logs and headers, else `fallback`.
