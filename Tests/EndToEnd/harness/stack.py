@@ -153,11 +153,12 @@ class Stack:
             listening = process.wait_log("listening", seconds)
             admin = int(process.wait_log("admin listening", seconds)["port"])
             self.admin[process.name] = admin
-            setting = {"bridge": "BRIDGE_ADMIN_PORT", "edge-http": "HTTP_ADMIN_PORT"}.get(process.name, "WS_ADMIN_PORT")
+            is_http = process.name.startswith("edge-http")
+            setting = "BRIDGE_ADMIN_PORT" if process is self.bridge else "HTTP_ADMIN_PORT" if is_http else "WS_ADMIN_PORT"
             process.env[setting] = admin
             if process is not self.bridge:
                 self.ports[process.name] = int(listening["port"])
-                process.env["APP_PORT" if process is self.http else "WS_PORT"] = listening["port"]
+                process.env["APP_PORT" if is_http else "WS_PORT"] = listening["port"]
 
     def readiness(self, process: Process) -> tuple[bool, list[str]]:
         """Ready or not, and what is missing."""
@@ -199,6 +200,21 @@ class Stack:
             self.ports.pop(name, None)
             self.admin.pop(name, None)
 
+    @contextlib.contextmanager
+    def http_replica(self, name: str = "edge-http-2", **settings) -> Iterator[Process]:
+        """One more edge-http, with other settings; while it runs its port is in `ports` under its name."""
+        env = {**self.http.env, "INSTANCE": name, "APP_PORT": 0, "HTTP_ADMIN_PORT": 0, **settings}
+        process = Process(name, self.http.command, self.folder / name, env)
+        try:
+            process.start()
+            self.wait_started(process)
+            self.wait_ready(process)
+            yield process
+        finally:
+            process.stop()
+            self.ports.pop(name, None)
+            self.admin.pop(name, None)
+
     def repair(self) -> None:
         """Starts what does not run and waits until all is well again."""
         for process in self.processes:
@@ -222,6 +238,10 @@ class Stack:
         path = path if path.startswith(("/e2e", SERVICE)) else SERVICE + path
         data = body if isinstance(body, bytes) else json.dumps(body if body is not None else {}).encode()
         return request(port or self.port, "POST", path, data, {"Content-Type": "application/json", **(headers or {})}, timeout)
+
+    def get(self, path: str, *, port: int | None = None, headers: dict | None = None, timeout: float = 15) -> Answer:
+        """GETs a whole path, through nginx."""
+        return request(port or self.port, "GET", path, None, headers, timeout)
 
     def create(self, user: str = "123", *, demo: dict | None = None, **extra) -> Answer:
         return self.post("/payment-intents", intent(user, demo), **extra)
