@@ -78,7 +78,7 @@ public final class EngineSession: Timed {
         perform(machine.posted(body, .now()), for: exchange)
     }
 
-    /// A POST that is too large, or of a kind that is not taken, ends the session.
+    /// A POST of a kind that is not taken ends the session.
     func postRefused() { perform(machine.transportEnded(.transportError)) }
 
     /// Whether a WebSocket that names this session may try to become its transport.
