@@ -8,9 +8,9 @@ import Shared
 /// It does no I/O: events and time in, replies to write out. Each is answered by one ``finished(_:_:_:)``.
 struct KeptReplyQueue {
     struct Limits {
-        var bytes = 16 << 20
+        var bytes = 64 << 20
         /// Replies that are being written.
-        var atOnce = 64
+        var atOnce = 256
         var retry: TimeAmount = .milliseconds(250)
     }
 

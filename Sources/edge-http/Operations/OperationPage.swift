@@ -47,7 +47,9 @@ enum OperationPage {
     private static func pending(_ id: BridgeRequestID, status: HTTPResponse.Status) -> Response {
         Response(
             status: status,
-            headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+            headers: [
+                .contentType: "application/json; charset=utf-8", .cacheControl: "no-store", .retryAfter: "1",
+            ],
             body: .init(byteBuffer: ByteBuffer(string: "{\"id\":\"\(id)\",\"status\":\"pending\"}")))
     }
 }
