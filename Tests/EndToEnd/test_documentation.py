@@ -54,7 +54,7 @@ def test_the_explorer_sends_requests(stack, tmp_path):
         base = f"http://127.0.0.1:{stack.ports['edge-http']}"
         browser.open(f"{base}/docs")
         count = browser.wait_for("document.querySelectorAll('details.operation').length")
-        assert count == 9 + 5, "every operation of both services"
+        assert count == sum(len(get(stack, f"/docs/{name}.json").json()["paths"]) for name in ("e2e", PAYMENTS)) > 9, "every operation of both services"
         assert "amount" in browser.evaluate(f"{operation}.textContent")
         assert "required" in browser.evaluate(f"{operation}.innerHTML")
         browser.evaluate(f"{operation}.open = true")
