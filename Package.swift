@@ -93,7 +93,7 @@ let package = Package(
         .target(
             name: "Authentication",
             dependencies: [
-                "Shared", "RawJSON", nioCore, .product(name: "JWTKit", package: "jwt-kit"),
+                "Shared", "RawJSON", nioCore, logging, .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: strict),
         // The services' operations and what a client is told of them, over HTTP and over a socket alike.

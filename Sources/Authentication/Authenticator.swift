@@ -1,4 +1,6 @@
 import JWTKit
+public import Logging
+public import Shared
 
 /// Tells from a token who a client is.
 public struct Authenticator: Sendable {
@@ -9,6 +11,22 @@ public struct Authenticator: Sendable {
 
     private let keys: [Key]
     private let rules: ClaimRules
+
+    /// The authenticator of a process; nil where its settings name no keys, which is loudly said in production.
+    ///
+    /// - Parameter danger: what whoever reaches the port can do then.
+    public static func of(
+        _ settings: AuthenticationSettings?, in environment: CommonSettings.Environment, danger: String,
+        logger: Logger
+    ) async throws -> Authenticator? {
+        guard let settings else {
+            if environment == .production {
+                logger.warning("NO AUTHENTICATION: \(danger); set AUTH_JWT_SECRET or AUTH_JWT_JWKS_FILE")
+            }
+            return nil
+        }
+        return try await Authenticator(settings)
+    }
 
     /// - Throws: what JWTKit says of a key that ``AuthenticationSettings`` has let pass.
     public init(_ settings: AuthenticationSettings) async throws {

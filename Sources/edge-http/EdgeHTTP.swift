@@ -45,7 +45,9 @@ struct EdgeHTTP: AsyncParsableCommand {
                 documentation: settings.documentationPath.map {
                     DocumentationSite(path: $0, catalog: catalog)
                 },
-                authenticator: try await Self.authenticator(settings, common, logger),
+                authenticator: try await Authenticator.of(
+                    settings.authentication, in: common.environment,
+                    danger: "whoever reaches this port acts for any user", logger: logger),
                 delivery: delivery, logger: logger)
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
             return [redis, bridge, background, admin, catalog, Self.server(settings, responder, logger)]
@@ -76,20 +78,6 @@ struct EdgeHTTP: AsyncParsableCommand {
                     ])
             },
             logger: serverLogger)
-    }
-
-    private static func authenticator(
-        _ settings: EdgeHTTPSettings, _ common: CommonSettings, _ logger: Logger
-    ) async throws -> Authenticator? {
-        guard let authentication = settings.authentication else {
-            if common.environment == .production {
-                logger.warning(
-                    "NO AUTHENTICATION: whoever reaches this port acts for any user; set AUTH_JWT_SECRET or AUTH_JWT_JWKS_FILE"
-                )
-            }
-            return nil
-        }
-        return try await Authenticator(authentication)
     }
 
     private static func page(

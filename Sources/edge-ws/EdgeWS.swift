@@ -33,7 +33,9 @@ struct EdgeWS: AsyncParsableCommand {
             let updates = Updates(
                 redis, namespace: settings.namespace, recovery: recovery, emitter: emitter, group: group,
                 logger: logger)
-            let authenticator = try await Self.authenticator(settings, common, logger)
+            let authenticator = try await Authenticator.of(
+                settings.authentication, in: common.environment,
+                danger: "whoever reaches this port gets any user's updates", logger: logger)
             let bridge = settings.bridgeSocket.map {
                 BridgeClient(
                     .init(
@@ -79,20 +81,6 @@ struct EdgeWS: AsyncParsableCommand {
             ]
             return (bridge.map { [$0, catalog] } ?? []) + updates.services + services
         }
-    }
-
-    private static func authenticator(
-        _ settings: EdgeWSSettings, _ common: CommonSettings, _ logger: Logger
-    ) async throws -> Authenticator? {
-        guard let authentication = settings.authentication else {
-            if common.environment == .production {
-                logger.warning(
-                    "NO AUTHENTICATION: whoever reaches this port gets any user's updates; set AUTH_JWT_SECRET or AUTH_JWT_JWKS_FILE"
-                )
-            }
-            return nil
-        }
-        return try await Authenticator(authentication)
     }
 
     private static func requests(

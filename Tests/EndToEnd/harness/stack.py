@@ -185,26 +185,17 @@ class Stack:
             time.sleep(1.5)
         process.kill()
 
-    @contextlib.contextmanager
-    def replica(self, name: str = "edge-ws-other", **settings) -> Iterator[Process]:
+    def replica(self, name: str = "edge-ws-other", **settings):
         """One more edge-ws, with other settings; while it runs its port is in `ports` under its name."""
-        env = {**self.ws[0].env, "INSTANCE": name, "WS_PORT": 0, "WS_ADMIN_PORT": 0, **settings}
-        process = Process(name, self.ws[0].command, self.folder / name, env)
-        try:
-            process.start()
-            self.wait_started(process)
-            self.wait_ready(process)
-            yield process
-        finally:
-            process.stop()
-            self.ports.pop(name, None)
-            self.admin.pop(name, None)
+        return self._beside(self.ws[0], name, {"WS_PORT": 0, "WS_ADMIN_PORT": 0, **settings})
+
+    def http_replica(self, name: str = "edge-http-2", **settings):
+        """One more edge-http, in the same way."""
+        return self._beside(self.http, name, {"APP_PORT": 0, "HTTP_ADMIN_PORT": 0, **settings})
 
     @contextlib.contextmanager
-    def http_replica(self, name: str = "edge-http-2", **settings) -> Iterator[Process]:
-        """One more edge-http, with other settings; while it runs its port is in `ports` under its name."""
-        env = {**self.http.env, "INSTANCE": name, "APP_PORT": 0, "HTTP_ADMIN_PORT": 0, **settings}
-        process = Process(name, self.http.command, self.folder / name, env)
+    def _beside(self, other: Process, name: str, settings: dict) -> Iterator[Process]:
+        process = Process(name, other.command, self.folder / name, {**other.env, "INSTANCE": name, **settings})
         try:
             process.start()
             self.wait_started(process)
