@@ -49,7 +49,8 @@ final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Ti
         case .end:
             guard case .reading(let head, let body) = state else {
                 state = .idle
-                return
+                // Only a body that was refused is answered before its end.
+                return channel.close(promise: nil)
             }
             state = .idle
             handle(head, body)
@@ -78,7 +79,10 @@ final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Ti
 
     private func refuseBody(_ head: HTTPRequestHead) {
         state = .answered
-        exchange(head).respond(.payloadTooLarge, ByteBuffer(string: "Payload Too Large"), close: true)
+        // The rest of the body is read and dropped: closing before it has come would reset the connection, and with it the
+        // answer might be lost.
+        exchange(head).respond(
+            .payloadTooLarge, ByteBuffer(string: "Payload Too Large"), close: true, linger: .seconds(2))
     }
 
     private func exchange(_ head: HTTPRequestHead) -> HTTPExchange {

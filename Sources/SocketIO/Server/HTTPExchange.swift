@@ -10,9 +10,10 @@ struct HTTPExchange: Sendable {
     /// The headers of the answer besides those of its body.
     var headers: HTTPHeaders
 
+    /// - Parameter linger: how long a connection that is to be closed stays open for what the client still sends.
     func respond(
         _ status: HTTPResponseStatus, contentType: String = "text/plain; charset=UTF-8", _ body: ByteBuffer,
-        close: Bool = false
+        close: Bool = false, linger: TimeAmount = .zero
     ) {
         var headers = headers
         if status != .noContent { headers.add(name: "content-type", value: contentType) }
@@ -26,7 +27,11 @@ struct HTTPExchange: Sendable {
             channel.write(HTTPServerResponsePart.body(.byteBuffer(body)), promise: nil)
         }
         let end = channel.writeAndFlush(HTTPServerResponsePart.end(nil))
-        if closes { end.whenComplete { [channel] _ in channel.close(promise: nil) } }
+        guard closes else { return }
+        end.whenComplete { [channel] _ in
+            guard linger > .zero else { return channel.close(promise: nil) }
+            channel.eventLoop.scheduleTask(in: linger) { channel.close(promise: nil) }
+        }
     }
 
     /// The server takes no further sessions.
