@@ -66,6 +66,14 @@ async def expect(client: RecoveringClient, *wanted: int) -> None:
     assert numbers(client) == list(wanted)
 
 
+async def served(stack: Stack, user: str, client: RecoveringClient, port: int, events: int = 1) -> None:
+    """Connects, gets the user's first updates, and loses the connection."""
+    await client.connect(port)
+    await update(stack, user, *range(1, events + 1))
+    await expect(client, *range(1, events + 1))
+    await client.drop()
+
+
 def run(scenario) -> None:
     asyncio.run(scenario)
 
@@ -168,10 +176,7 @@ def test_a_user_registered_by_event(stack, user, first, second):
     async def scenario():
         client = RecoveringClient(register=user)
         async with clients(client):
-            await client.connect(first)
-            await update(stack, user, 1)
-            await expect(client, 1)
-            await client.drop()
+            await served(stack, user, client, first)
             await update(stack, user, 2)
             await client.connect(second)
             assert client.recovered
@@ -201,10 +206,7 @@ def test_the_window_is_over(stack, user, missed, recovered):
     async def scenario(port: int):
         client = RecoveringClient(user=user)
         async with clients(client):
-            await client.connect(port)
-            await update(stack, user, 1)
-            await expect(client, 1)
-            await client.drop()
+            await served(stack, user, client, port)
             await update(stack, user, *missed)
             await asyncio.sleep(1.2)
             earlier = client.pid
@@ -224,10 +226,7 @@ def test_the_history_does_not_reach_back(stack, user, first, second, command, ev
     async def scenario():
         client = RecoveringClient(user=user)
         async with clients(client):
-            await client.connect(first)
-            await update(stack, user, *range(1, events + 1))
-            await expect(client, *range(1, events + 1))
-            await client.drop()
+            await served(stack, user, client, first, events)
             await update(stack, user, 2, 3)
             name, *words = command.split()
             stack.redis_cli(name, history(user), *words)
@@ -244,10 +243,7 @@ def test_an_offset_from_before_an_unrecovered_connection(stack, user, first, sec
     async def scenario():
         client = RecoveringClient(user=user)
         async with clients(client):
-            await client.connect(first)
-            await update(stack, user, 1)
-            await expect(client, 1)
-            await client.drop()
+            await served(stack, user, client, first)
             await update(stack, user, 2, 3)
             await client.connect(first, {})
             assert not client.recovered
@@ -264,10 +260,7 @@ def test_a_pid_of_another_user(stack, user, first, second):
     async def scenario():
         owner, stranger = RecoveringClient(user=user), RecoveringClient(user=f"{user}-stranger")
         async with clients(owner, stranger):
-            await owner.connect(first)
-            await update(stack, user, 1)
-            await expect(owner, 1)
-            await owner.drop()
+            await served(stack, user, owner, first)
             await update(stack, user, 2)
             for payload in ({"pid": owner.pid, "offset": owner.offset}, {"pid": owner.pid}):
                 stranger.pid = owner.pid
@@ -294,10 +287,7 @@ def test_a_forged_or_garbled_pid(stack, user, first, pid):
     async def scenario():
         client = RecoveringClient(user=user)
         async with clients(client):
-            await client.connect(first)
-            await update(stack, user, 1)
-            await expect(client, 1)
-            await client.drop()
+            await served(stack, user, client, first)
             good = client.pid
             forged = {
                 "end": good[:-4] + ("AAAA" if good[-4:] != "AAAA" else "BBBB"), "start": ("A" if good[0] != "A" else "B") + good[1:],
@@ -332,10 +322,7 @@ def test_an_offset_that_is_still_to_come(stack, user, first):
     async def scenario():
         client = RecoveringClient(user=user)
         async with clients(client):
-            await client.connect(first)
-            await update(stack, user, 1)
-            await expect(client, 1)
-            await client.drop()
+            await served(stack, user, client, first)
             await client.connect(first, {"pid": client.pid, "offset": f"99999999999999-0/{user}"})
             await update(stack, user, 2)
             await expect(client, 1, 2)
