@@ -226,22 +226,11 @@ struct JSONScanner {
         }
     }
 
-    /// Skips one scalar of two to four bytes; the ranges are RFC 3629 §4 (no surrogates, no overlong forms).
+    /// Skips one scalar of two to four bytes.
     private mutating func skipMultibyteScalar() throws(JSONSyntaxError) {
-        let lead = bytes[index]
-        let length: Int
-        var second: ClosedRange<UInt8> = 0x80...0xBF
-        switch lead {
-        case 0xC2...0xDF: length = 2
-        case 0xE0: (length, second) = (3, 0xA0...0xBF)
-        case 0xE1...0xEC, 0xEE, 0xEF: length = 3
-        case 0xED: (length, second) = (3, 0x80...0x9F)
-        case 0xF0: (length, second) = (4, 0x90...0xBF)
-        case 0xF1...0xF3: length = 4
-        case 0xF4: (length, second) = (4, 0x80...0x8F)
-        default: throw error(.invalidUTF8)
-        }
-        guard index &+ length <= bytes.count, second.contains(bytes[index &+ 1]) else {
+        guard let lead = UTF8Lead(bytes[index]) else { throw error(.invalidUTF8) }
+        let length = 1 + Int(lead.following)
+        guard index &+ length <= bytes.count, lead.next.contains(bytes[index &+ 1]) else {
             throw error(.invalidUTF8)
         }
         for offset in 2..<max(2, length) where bytes[index &+ offset] & 0xC0 != 0x80 {

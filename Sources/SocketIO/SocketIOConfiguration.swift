@@ -52,7 +52,6 @@ public struct ConnectRequest: Sendable {
     public var query: [(name: String, value: String)] { handshake.query }
     /// The headers of the handshake.
     public var headers: [(name: String, value: String)] { handshake.headers }
-    public var remoteAddress: String? { handshake.remoteAddress }
 
     /// The first value of a name in the query.
     public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
@@ -108,7 +107,7 @@ public struct EncodedEvent: Sendable, Equatable {
         self.namespace = namespace
         let text = SocketPacketWriter.event(
             namespace, name: name, arguments: arguments, attachments: attachments.count)
-        packets = [.message(text)] + attachments.map { .binary($0) }
+        packets = .message(text, with: attachments)
         frames = ByteBuffer(webSocketFramesOf: packets)
     }
 }

@@ -123,6 +123,6 @@ public struct SocketIOAck: Sendable {
     public func callAsFunction(_ arguments: [ByteBuffer], attachments: [ByteBuffer] = []) {
         let text = SocketPacketWriter.ack(
             namespace, id: id, arguments: arguments, attachments: attachments.count)
-        connection.value.send([.message(text)] + attachments.map { .binary($0) }, in: namespace)
+        connection.value.send(.message(text, with: attachments), in: namespace)
     }
 }

@@ -9,7 +9,6 @@ import RedisClient
 import ServiceLifecycle
 import Shared
 import SocketIO
-import Synchronization
 
 /// The Socket.IO edge: clients in rooms of their users, updates from Redis to the rooms.
 @main

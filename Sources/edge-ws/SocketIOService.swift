@@ -2,7 +2,6 @@ import Logging
 import ServiceLifecycle
 import Shared
 import SocketIO
-import Synchronization
 
 /// The life of the Socket.IO server: it listens, and at the end closes its clients' transports, upon which they
 /// connect to another replica.

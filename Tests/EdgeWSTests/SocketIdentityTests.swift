@@ -15,7 +15,7 @@ import Testing
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/?\(query)", headers: headers)
         return ConnectRequest(
             namespace: "/", auth: auth.map { ByteBuffer(string: $0) },
-            handshake: Handshake(head, remoteAddress: nil))
+            handshake: Handshake(head))
     }
 
     private func identity(_ request: ConnectRequest, _ authenticator: Authenticator? = nil) -> Result<

@@ -1,29 +1,14 @@
-import Logging
 import NIOCore
-import NIOEmbedded
-import NIOHTTP1
 import RawJSON
 import Testing
 
 @testable import SocketIO
 
 @Suite final class BroadcastTests {
-    private let loop = EmbeddedEventLoop()
     private let shard = RoomShard()
-    private let server: EngineIOServer
-    private let connection: SocketIOConnection
+    private let polled = PolledConnection(namespaces: ["/n", "/other"], delegate: Nobody())
 
     init() {
-        let shared = SocketIOServer.Shared(
-            connectTimeout: .seconds(45), namespaces: ["/n", "/other"], delegate: Nobody(), group: loop)
-        server = EngineIOServer(.init(), group: loop, logger: Logger(label: "test")) {
-            SocketIOConnection($0, shared)
-        }
-        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
-        let session = EngineSession(
-            sid: "s", handshake: Handshake(head, remoteAddress: nil), link: nil, server: server,
-            loop: EngineLoop(loop))
-        connection = SocketIOConnection(session, shared)
         for (id, rooms) in [("a", ["1"]), ("b", ["1", "2"]), ("c", ["2"]), ("d", [])] {
             _ = socket(id, rooms)
         }
@@ -31,7 +16,7 @@ import Testing
     }
 
     private func socket(_ id: String, _ rooms: [String], namespace: String = "/n") -> SocketIOSocket {
-        let socket = SocketIOSocket(id: id, namespace: namespace, connection: connection, rooms: shard)
+        let socket = SocketIOSocket(id: id, namespace: namespace, connection: polled.connection, rooms: shard)
         socket.enter()
         for room in rooms { socket.join(room) }
         return socket

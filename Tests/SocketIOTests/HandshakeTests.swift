@@ -8,7 +8,7 @@ import Testing
         let head = HTTPRequestHead(
             version: .http1_1, method: .GET, uri: "/socket.io/?EIO=4&userId=a%20b",
             headers: ["Host": "x", "empty": "", "Authorization": "Bearer t: 1"])
-        let handshake = Handshake(head, remoteAddress: "127.0.0.1")
+        let handshake = Handshake(head)
         #expect(handshake.query.map(\.name) == ["EIO", "userId"])
         #expect(handshake.query.map(\.value) == ["4", "a b"])
         #expect(handshake.headers.map(\.name) == ["Host", "empty", "Authorization"])
@@ -17,6 +17,6 @@ import Testing
 
     @Test func hasNoHeadersWhereNoneCame() {
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
-        #expect(Handshake(head, remoteAddress: nil).headers.isEmpty)
+        #expect(Handshake(head).headers.isEmpty)
     }
 }

@@ -1,4 +1,3 @@
-import Logging
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
@@ -9,23 +8,16 @@ import Testing
 
 /// A connection by polling, whose GETs show what it sends.
 @Suite final class SocketIOConnectionTests {
-    private let loop = EmbeddedEventLoop()
-    private let delegate = Everybody()
-    private let server: EngineIOServer
+    private let delegate: Everybody
+    private let loop: EmbeddedEventLoop
     private let connection: SocketIOConnection
     private let session: EngineSession
+    private let polling: PolledConnection
 
     init() {
-        let shared = SocketIOServer.Shared(
-            connectTimeout: .seconds(45), namespaces: ["/"], delegate: delegate, group: loop)
-        server = EngineIOServer(.init(), group: loop, logger: Logger(label: "test")) {
-            SocketIOConnection($0, shared)
-        }
-        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
-        session = EngineSession(
-            sid: "s", handshake: Handshake(head, remoteAddress: nil), link: nil, server: server,
-            loop: EngineLoop(loop))
-        connection = SocketIOConnection(session, shared)
+        delegate = Everybody()
+        polling = PolledConnection(namespaces: ["/"], delegate: delegate)
+        (loop, connection, session) = (polling.loop, polling.connection, polling.session)
         session.start(connection)
         connection.received(.text(ByteBuffer(string: "0")))
         loop.run()
@@ -68,7 +60,7 @@ import Testing
         #expect(try second.result?.get().arguments.map { String(buffer: $0.text) } == ["{\"x\":1}", "2"])
         connection.received(.text(ByteBuffer(string: "32[\"again\"]")))
         connection.received(.text(ByteBuffer(string: "399[\"unknown\"]")))
-        #expect(session.eventLoop.inEventLoop && connection.isJoined("/"), "unknown ids are ignored")
+        #expect(try ask("c").result == nil && delegate.gone.isEmpty, "unknown ids are ignored")
         connection.received(.text(ByteBuffer(string: "61-1[{\"_placeholder\":true,\"num\":0}]")))
         connection.received(.binary(ByteBuffer(string: "data")))
         #expect(try first.result?.get().attachments == [ByteBuffer(string: "data")])
@@ -101,7 +93,7 @@ import Testing
     @Test func anEndedSessionIsLetGo() throws {
         session.close(.forcedClose)
         #expect(delegate.gone == ["forced close"])
-        #expect(!connection.isJoined("/"))
+        #expect(try ask("a").error == .disconnected)
     }
 }
 

@@ -80,6 +80,13 @@ enum EnginePacket: Equatable, Sendable {
     }
 }
 
+extension [EnginePacket] {
+    /// A text message and the binary ones that belong to it.
+    static func message(_ text: ByteBuffer, with attachments: [ByteBuffer]) -> [EnginePacket] {
+        [.message(text)] + attachments.map { .binary($0) }
+    }
+}
+
 /// The body of a polling request or answer: packets joined by the record separator 0x1E.
 enum EnginePayload {
     private static let separator: UInt8 = 0x1E

@@ -208,8 +208,7 @@ final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Ti
     }
 
     private func makeSession(_ head: HTTPRequestHead, link: WebSocketLink?) -> EngineSession? {
-        server.makeSession(
-            Handshake(head, remoteAddress: channel.remoteAddress?.ipAddress), link: link, on: loop)
+        server.makeSession(Handshake(head), link: link, on: loop)
     }
 
     // MARK: - The connection

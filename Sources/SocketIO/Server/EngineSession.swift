@@ -23,7 +23,6 @@ public final class EngineSession: Timed {
     private var waitingPoll: HTTPExchange?
     private var link: WebSocketLink?
     private var candidate: WebSocketLink?
-    private var willFlush = false
 
     init(
         sid: String, handshake: Handshake, link: WebSocketLink?, server: EngineIOServer, loop: EngineLoop

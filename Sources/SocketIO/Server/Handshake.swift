@@ -6,9 +6,8 @@ struct Handshake: Sendable {
     private let uri: String
     /// Names and values in turn, each ended by a line feed, which neither can hold.
     private let packedHeaders: String
-    let remoteAddress: String?
 
-    init(_ head: HTTPRequestHead, remoteAddress: String?) {
+    init(_ head: HTTPRequestHead) {
         uri = head.uri
         var packed = ""
         for (name, value) in head.headers {
@@ -18,7 +17,6 @@ struct Handshake: Sendable {
             packed += "\n"
         }
         packedHeaders = packed
-        self.remoteAddress = remoteAddress
     }
 
     var query: [(name: String, value: String)] { EngineURL(uri).query }

@@ -39,8 +39,6 @@ final class SocketIOConnection: EngineIOApplication {
 
     // MARK: - From the application
 
-    func isJoined(_ namespace: String) -> Bool { machine.isJoined(namespace) }
-
     func send(_ event: EncodedEvent) {
         guard machine.isJoined(event.namespace) else { return }
         session?.send(event)
@@ -68,7 +66,7 @@ final class SocketIOConnection: EngineIOApplication {
         }
         let text = SocketPacketWriter.event(
             namespace, name: name, id: id, arguments: arguments, attachments: attachments.count)
-        session.send([.message(text)] + attachments.map { .binary($0) })
+        session.send(.message(text, with: attachments))
         session.scheduleWakeUp()
         return promise.futureResult
     }

@@ -1,9 +1,10 @@
+import RawJSON
+
 /// Checks UTF-8 that arrives in pieces, and refuses the first byte that no continuation could make valid (RFC 3629, §4).
 struct UTF8Validator: Equatable {
     /// How many continuation bytes the sequence at hand still lacks.
     private var missing: UInt8 = 0
-    /// What the next continuation byte may be: narrower than 80–BF after a lead byte that would otherwise allow
-    /// overlong forms, surrogates, or code points above U+10FFFF.
+    /// What the next continuation byte may be; after some lead bytes that is less than 80–BF.
     private var low: UInt8 = 0x80
     private var high: UInt8 = 0xBF
 
@@ -29,17 +30,10 @@ struct UTF8Validator: Equatable {
     }
 
     /// Takes the lead byte of a sequence of several bytes.
-    private mutating func begin(_ lead: UInt8) -> Bool {
-        switch lead {
-        case 0xC2...0xDF: missing = 1
-        case 0xE0: (missing, low) = (2, 0xA0)
-        case 0xE1...0xEC, 0xEE, 0xEF: missing = 2
-        case 0xED: (missing, high) = (2, 0x9F)
-        case 0xF0: (missing, low) = (3, 0x90)
-        case 0xF1...0xF3: missing = 3
-        case 0xF4: (missing, high) = (3, 0x8F)
-        default: return false
-        }
+    private mutating func begin(_ byte: UInt8) -> Bool {
+        guard let lead = UTF8Lead(byte) else { return false }
+        missing = lead.following
+        (low, high) = (lead.next.lowerBound, lead.next.upperBound)
         return true
     }
 
