@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import RawJSON
+import Shared
 
 /// A JSON Web Token taken apart, nothing of it being trusted yet (JWS compact serialization, RFC 7515 §3.1).
 struct SignedToken {
@@ -18,7 +19,7 @@ struct SignedToken {
         guard text.utf8.count <= Self.longest else { throw .malformed }
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 3, let header = Self.object(parts[0]), let claims = Self.object(parts[1]),
-            let signature = Self.decoded(parts[2])
+            let signature = Data(base64URL: parts[2])
         else { throw .malformed }
         // Extensions that must be understood are not (RFC 7515 §4.1.11).
         guard header["crit"] == nil, let algorithm = header["alg"]?.string else {
@@ -32,22 +33,7 @@ struct SignedToken {
     }
 
     private static func object(_ part: Substring.UTF8View) -> JSONObject? {
-        guard let json = decoded(part) else { return nil }
+        guard let json = Data(base64URL: part) else { return nil }
         return try? RawJSON.object(ByteBuffer(bytes: json))
-    }
-
-    /// Base64url without padding (RFC 7515 §2), and nothing else.
-    private static func decoded(_ part: Substring.UTF8View) -> Data? {
-        var text = Data(capacity: part.count + 3)
-        for byte in part {
-            switch byte {
-            case UInt8(ascii: "-"): text.append(UInt8(ascii: "+"))
-            case UInt8(ascii: "_"): text.append(UInt8(ascii: "/"))
-            case UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="): return nil
-            default: text.append(byte)
-            }
-        }
-        while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
-        return Data(base64Encoded: text)
     }
 }

@@ -70,18 +70,3 @@ public enum JSONNode: Sendable, Hashable {
         return node
     }
 }
-
-/// JSON Pointers (RFC 6901).
-enum JSONPointer {
-    static func text(_ tokens: some Sequence<String>) -> String {
-        tokens.map { "/" + $0.replacing("~", with: "~0").replacing("/", with: "~1") }.joined()
-    }
-
-    /// Nil when the text is no pointer.
-    static func tokens(_ text: String) -> [String]? {
-        guard !text.isEmpty else { return [] }
-        guard text.hasPrefix("/") else { return nil }
-        return text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-            .map { String($0).replacing("~1", with: "/").replacing("~0", with: "~") }
-    }
-}

@@ -1,3 +1,5 @@
+import RawJSON
+
 /// A JSON Schema (draft 2020-12) that instances are checked against.
 ///
 /// Every keyword of the core, applicator, unevaluated and validation vocabularies is evaluated; of the formats, those of

@@ -1,4 +1,5 @@
 import Foundation
+import RawJSON
 
 /// Takes schemas apart into ``Subschema``s, once each, and resolves their references.
 struct SchemaCompiler {
@@ -236,9 +237,10 @@ extension SchemaCompiler {
     private func strings(
         _ key: String, _ value: JSONNode, _ place: SchemaPlace
     ) throws(SchemaError) -> [String] {
-        guard let items = value.array else { throw error(place, "\(key) is an array of strings") }
-        let texts = items.compactMap(\.string)
-        guard texts.count == items.count else { throw error(place, "\(key) is an array of strings") }
+        let texts = value.array?.compactMap(\.string)
+        guard let texts, texts.count == value.array?.count else {
+            throw error(place, "\(key) is an array of strings")
+        }
         return texts
     }
 

@@ -1,3 +1,5 @@
+import RawJSON
+
 /// One instance against one schema.
 struct SchemaEvaluation {
     /// Schemas that may be on the way to one value; a reference that leads back to itself would have no end.

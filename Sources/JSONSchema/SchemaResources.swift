@@ -13,7 +13,7 @@ struct SchemaPlace: Hashable {
 /// The schema resources that references may lead to, by URI, with their anchors (core, §8.2 and §9).
 struct SchemaResources {
     /// The base of what has no `$id`.
-    static let defaultURI = "schema://root/"
+    static let defaultURI = "schema://document/"
 
     /// Keywords whose value is a schema, an array of schemas, or an object of schemas (core, §10 and §11).
     static let single = [

@@ -108,13 +108,9 @@ struct CardDataScanner {
 
     /// Where the scan is, as a JSON Pointer (RFC 6901); it ends above a key with a card number, which it would repeat.
     var pointer: String {
-        var pointer = ""
-        for frame in stack {
-            if frame.isObject, frame.keyHoldsNumber { break }
-            let step = frame.isObject ? decoded(frame.key) : String(frame.item)
-            pointer += "/" + step.replacing("~", with: "~0").replacing("/", with: "~1")
-        }
-        return pointer
+        JSONPointer.text(
+            stack.prefix { !$0.isObject || !$0.keyHoldsNumber }
+                .map { $0.isObject ? decoded($0.key) : String($0.item) })
     }
 
     /// Fields of security codes, without regard to case, `_` and `-`.

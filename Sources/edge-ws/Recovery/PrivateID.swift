@@ -42,11 +42,9 @@ struct PrivateID: Equatable, Sendable {
 
     /// Nil for anything that was not signed with this key.
     init?(_ text: String, key: SymmetricKey) {
-        guard text.utf8.count <= Self.longest else { return nil }
-        // Foundation writes base64url and does not read it.
-        let padding = String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
-        let standard = text.replacing("-", with: "+").replacing("_", with: "/") + padding
-        guard let data = Data(base64Encoded: standard), data.count > Self.tagLength else { return nil }
+        guard text.utf8.count <= Self.longest, let data = Data(base64URL: text.utf8),
+            data.count > Self.tagLength
+        else { return nil }
         let (bytes, tag) = (data.dropLast(Self.tagLength), data.suffix(Self.tagLength))
         guard HMAC<SHA256>.isValidAuthenticationCode(tag, authenticating: bytes, using: key) else {
             return nil
