@@ -33,7 +33,7 @@ public enum RequestRules {
     /// Who has said who they are by a token speaks for nobody else: a `userId` of the body must be the token's.
     ///
     /// - Parameter body: what ``body(_:maxDepth:)`` has let pass.
-    public static func checkUser(_ body: ByteBuffer, is userID: String, maxDepth: Int) throws(Problem) {
+    static func checkUser(_ body: ByteBuffer, is userID: String, maxDepth: Int) throws(Problem) {
         let members = (try? RawJSON.object(body, maxDepth: maxDepth))?.members ?? []
         // Every one of them: which of two with the same name counts is up to whoever reads them.
         let isOwn = members.allSatisfy { member in
@@ -67,10 +67,15 @@ public enum RequestRules {
         }
     }
 
-    /// Whether the body has card data that the operation does not take, and what its schema says of it.
+    /// Whether the body is the caller's own, has no card data that the operation does not take, and fits its schema.
     ///
-    /// - Parameter body: what ``body(_:maxDepth:)`` has let pass.
-    public static func check(_ body: ByteBuffer, for route: Route, maxDepth: Int) throws(Problem) {
+    /// - Parameters:
+    ///   - body: what ``body(_:maxDepth:)`` has let pass.
+    ///   - userID: the user of the caller's token; nil where there is none.
+    public static func check(
+        _ body: ByteBuffer, for route: Route, of userID: String?, maxDepth: Int
+    ) throws(Problem) {
+        if let userID { try checkUser(body, is: userID, maxDepth: maxDepth) }
         // First, since a schema's faults may name a key that is a card number.
         if !route.allowsCardData { try checkCardData(body) }
         let faults = route.faults(of: body, maxDepth: maxDepth)

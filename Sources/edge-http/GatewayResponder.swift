@@ -49,19 +49,18 @@ final class GatewayResponder: HTTPResponder {
         let start = ContinuousClock.now
         let id = BridgeRequestID.random()
         let requestID = RequestRules.requestID(request.headers, fallback: id.description)
-        let path = CardNumber.masked(request.uri.path)
         var response: Response
         do {
             response = try await answer(request, id: id, requestID: requestID)
         } catch let problem as Problem {
-            response = problem.response(requestID: requestID, instance: path)
+            response = problem.response(requestID: requestID, instance: CardNumber.masked(request.uri.path))
         }
         response.headers[RequestRules.requestIDField] = requestID
         cors.apply(to: &response, origin: request.headers[.origin])
         logger.log(
             level: response.status.code >= 500 ? .warning : .debug, "request",
             metadata: [
-                "method": "\(request.method.rawValue)", "path": "\(path)",
+                "method": "\(request.method.rawValue)", "path": "\(CardNumber.masked(request.uri.path))",
                 "status": "\(response.status.code)", "requestId": "\(requestID)",
                 "durationMs": "\((ContinuousClock.now - start).milliseconds)",
             ])
@@ -125,10 +124,7 @@ final class GatewayResponder: HTTPResponder {
         try RequestRules.checkContentType(request.headers)
         let idempotencyKey = try RequestRules.idempotencyKey(request.headers)
         let body = try RequestRules.body(try await collect(request), maxDepth: limits.depth)
-        if let caller {
-            try RequestRules.checkUser(body, is: caller.userID, maxDepth: limits.depth)
-        }
-        try RequestRules.check(body, for: route, maxDepth: limits.depth)
+        try RequestRules.check(body, for: route, of: caller?.userID, maxDepth: limits.depth)
         var further: [(name: String, value: String)] = []
         if let idempotencyKey { further.append(("idempotency-key", idempotencyKey)) }
         for field in RequestRules.traceFields {

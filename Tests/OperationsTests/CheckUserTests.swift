@@ -1,6 +1,7 @@
 import NIOCore
-import Operations
 import Testing
+
+@testable import Operations
 
 @Suite struct CheckUserTests {
     @Test(arguments: [

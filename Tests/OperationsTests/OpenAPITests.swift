@@ -52,7 +52,7 @@ import Testing
             route.faults(of: ByteBuffer(string: #"{"weight":"3"}"#), maxDepth: 8)
                 == [.init(pointer: "/weight", detail: "must be an integer")])
         #expect(throws: Problem.self) {
-            try RequestRules.check(ByteBuffer(string: "{}"), for: route, maxDepth: 8)
+            try RequestRules.check(ByteBuffer(string: "{}"), for: route, of: nil, maxDepth: 8)
         }
     }
 

@@ -64,8 +64,7 @@ final class SocketRequests: Sendable {
         do throws(Problem) {
             let route = try route(name)
             let body = try body(arguments, attachments: attachments)
-            if let userID { try RequestRules.checkUser(body, is: userID, maxDepth: limits.depth) }
-            try RequestRules.check(body, for: route, maxDepth: limits.depth)
+            try RequestRules.check(body, for: route, of: userID, maxDepth: limits.depth)
             let request = route.request(id: id, requestID: requestID, userID: userID, body: body)
             try start(request, route, ack, socket)
         } catch {
