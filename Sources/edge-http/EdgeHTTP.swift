@@ -4,6 +4,7 @@ import Authentication
 import Hummingbird
 import Logging
 import NIOCore
+import NIOPosix
 import Operations
 import RedisClient
 import ServiceLifecycle
@@ -36,6 +37,13 @@ struct EdgeHTTP: AsyncParsableCommand {
             ) { Readiness(missing: [bridge.missing.map { "bridge: \($0)" }].compactMap { $0 }) }
             let catalog = ServiceCatalog(
                 settings.operations.services, source: settings.operations.source, logger: logger)
+            let authenticator = try await Authenticator.of(
+                settings.authentication, in: common.environment,
+                danger: "whoever reaches this port acts for any user", logger: logger)
+            // Without tokens nobody is a caller.
+            let isLimited =
+                authenticator != nil && settings.rates.caller != nil || settings.rates.address != nil
+            let rates = isLimited ? RateLimiter(settings.rates, redis: redis, logger: logger) : nil
             let responder = GatewayResponder(
                 catalog: catalog, cors: settings.cors,
                 limits: .init(
@@ -45,12 +53,13 @@ struct EdgeHTTP: AsyncParsableCommand {
                 documentation: settings.documentationPath.map {
                     DocumentationSite(path: $0, catalog: catalog)
                 },
-                authenticator: try await Authenticator.of(
-                    settings.authentication, in: common.environment,
-                    danger: "whoever reaches this port acts for any user", logger: logger),
+                authenticator: authenticator, rates: rates,
                 delivery: delivery, logger: logger)
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
-            return [redis, bridge, background, admin, catalog, Self.server(settings, responder, logger)]
+            let first: [any Service] = [redis] + (rates.map { [$0] } ?? [])
+            return first + [
+                bridge, background, admin, catalog, Self.server(settings, responder, logger),
+            ]
         }
     }
 

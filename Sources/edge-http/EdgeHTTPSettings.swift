@@ -22,6 +22,7 @@ struct EdgeHTTPSettings: ProcessSettings {
     /// How long keys, their answers and operations are kept.
     let operationLifetime: Duration
     let authentication: AuthenticationSettings?
+    let rates: RateLimiter.Settings
     let demoPage: String
     /// Path of the documentation, without a slash at the end; nil: there is none.
     let documentationPath: String?
@@ -51,6 +52,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             "IDEMPOTENCY_TTL", default: 86_400_000, in: 1000...2_592_000_000,
             help: "Time (ms) for which an `Idempotency-Key` and late answers at `/operations` are kept.")
         authentication = AuthenticationSettings.read(&reader)
+        rates = RateLimiter.Settings(from: &reader)
         demoPage = reader.string(
             "DEMO_PAGE", default: "deploy/page/index.html",
             help: "File that is served at `/` when NODE_ENV is `local`.")

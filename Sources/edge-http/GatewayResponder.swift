@@ -11,7 +11,7 @@ import Synchronization
 /// Answers every request on the public port: finds the route, checks the request, sends it to the bridge, and renders
 /// what came of it.
 final class GatewayResponder: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = GatewayContext
 
     struct Limits: Sendable {
         let body: Int
@@ -26,6 +26,7 @@ final class GatewayResponder: HTTPResponder {
     private let page: ByteBuffer?
     private let documentation: DocumentationSite?
     private let authenticator: Authenticator?
+    private let rates: RateLimiter?
     private let delivery: OperationDelivery
     private let logger: Logger
     private let inFlight = Atomic(0)
@@ -33,6 +34,7 @@ final class GatewayResponder: HTTPResponder {
     init(
         catalog: ServiceCatalog, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
         documentation: DocumentationSite? = nil, authenticator: Authenticator? = nil,
+        rates: RateLimiter? = nil,
         delivery: OperationDelivery, logger: Logger
     ) {
         self.catalog = catalog
@@ -42,6 +44,7 @@ final class GatewayResponder: HTTPResponder {
         self.documentation = documentation
         self.authenticator = authenticator
         self.delivery = delivery
+        self.rates = rates
         self.logger = logger
     }
 
@@ -51,7 +54,7 @@ final class GatewayResponder: HTTPResponder {
         let requestID = RequestRules.requestID(request.headers, fallback: id.description)
         var response: Response
         do {
-            response = try await answer(request, id: id, requestID: requestID)
+            response = try await answer(request, peer: context.peer, id: id, requestID: requestID)
         } catch let problem as Problem {
             response = problem.response(requestID: requestID, instance: CardNumber.masked(request.uri.path))
         }
@@ -67,14 +70,18 @@ final class GatewayResponder: HTTPResponder {
         return response
     }
 
-    private func answer(_ request: Request, id: BridgeRequestID, requestID: String) async throws -> Response {
+    private func answer(
+        _ request: Request, peer: String?, id: BridgeRequestID, requestID: String
+    ) async throws -> Response {
         if let page, request.uri.path == "/", request.method == .get {
             return Response(
                 status: .ok, headers: [.contentType: "text/html; charset=utf-8"],
                 body: .init(byteBuffer: page))
         }
         if let response = documentation?.respond(to: request) { return response }
-        if request.uri.path.hasPrefix(OperationPage.prefix) { return try await operation(request) }
+        if request.uri.path.hasPrefix(OperationPage.prefix) {
+            return try await operation(request, peer: peer)
+        }
         switch catalog.current.routes.match(method: request.method.rawValue, path: request.uri.path) {
         case .notFound:
             throw Problem(
@@ -88,7 +95,32 @@ final class GatewayResponder: HTTPResponder {
                     code: "too-many-requests-in-flight",
                     detail: "The gateway is working on \(limits.inFlight) requests already.", retryAfter: 1)
             }
-            return try await forward(request, to: route, id: id, requestID: requestID)
+            return try await limited(request, peer: peer) { caller in
+                try await self.forward(request, to: route, caller: caller, id: id, requestID: requestID)
+            }
+        }
+    }
+
+    /// Every answer of a limited operation says what is left.
+    private func limited(
+        _ request: Request, peer: String?, work: (Caller?) async throws -> Response
+    ) async throws -> Response {
+        // Who guesses tokens is held back by the limit of addresses.
+        let caller = Result { () throws(Problem) in
+            try BearerToken.caller(
+                request.headers, authenticator: authenticator, now: WallClock.millisecondsSince1970())
+        }
+        let verdict = await rates?.verdict(
+            userID: (try? caller.get())?.userID, peer: peer,
+            forwardedFor: RequestRules.forwardedFor(request.headers))
+        do {
+            if let problem = verdict?.problem { throw problem }
+            var response = try await work(try caller.get())
+            verdict?.apply(to: &response.headers)
+            return response
+        } catch var problem as Problem {
+            verdict?.apply(to: &problem.headers)
+            throw problem
         }
     }
 
@@ -101,25 +133,23 @@ final class GatewayResponder: HTTPResponder {
             headers: [.allow: list])
     }
 
-    private func operation(_ request: Request) async throws -> Response {
+    private func operation(_ request: Request, peer: String?) async throws -> Response {
         guard request.method == .get else { return try refuse(request, allowed: ["GET", "OPTIONS"]) }
-        let caller = try BearerToken.caller(
-            request.headers, authenticator: authenticator, now: WallClock.millisecondsSince1970())
-        try RequestRules.checkAccept(request.headers)
-        guard let id = BridgeRequestID(request.uri.path.dropFirst(OperationPage.prefix.count)) else {
-            throw Problem.unknownOperation
+        return try await limited(request, peer: peer) { caller in
+            try RequestRules.checkAccept(request.headers)
+            guard let id = BridgeRequestID(request.uri.path.dropFirst(OperationPage.prefix.count)) else {
+                throw Problem.unknownOperation
+            }
+            return OperationPage.response(try await self.delivery.operation(id, of: Self.scope(of: caller)))
         }
-        return OperationPage.response(try await delivery.operation(id, of: Self.scope(of: caller)))
     }
 
     /// Whose keys and operations these are; without authentication all clients are one caller.
     private static func scope(of caller: Caller?) -> String { caller.map { "user:" + $0.userID } ?? "anyone" }
 
     private func forward(
-        _ request: Request, to route: Route, id: BridgeRequestID, requestID: String
+        _ request: Request, to route: Route, caller: Caller?, id: BridgeRequestID, requestID: String
     ) async throws -> Response {
-        let caller = try BearerToken.caller(
-            request.headers, authenticator: authenticator, now: WallClock.millisecondsSince1970())
         try RequestRules.checkAccept(request.headers)
         try RequestRules.checkContentType(request.headers)
         let idempotencyKey = try RequestRules.idempotencyKey(request.headers)

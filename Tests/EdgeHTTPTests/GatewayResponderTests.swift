@@ -62,7 +62,7 @@ private final class Harness: Sendable {
             method: method, scheme: "http", authority: "test", path: path, headerFields: headers)
         let response = try await responder.respond(
             to: Request(head: head, body: .init(buffer: ByteBuffer(string: body))),
-            context: BasicRequestContext(
+            context: GatewayContext(
                 source: ApplicationRequestContextSource(
                     channel: EmbeddedChannel(),
                     logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })))

@@ -36,7 +36,8 @@ struct CORSPolicy: Sendable {
         response.headers[.accessControlAllowOrigin] = allowsEvery ? "*" : origin
         if !allowsEvery { response.headers[.accessControlAllowCredentials] = "true" }
         response.headers[.accessControlExposeHeaders] =
-            "x-request-id, retry-after, location, idempotent-replayed, preference-applied, www-authenticate"
+            "x-request-id, retry-after, location, idempotent-replayed, preference-applied, "
+            + "www-authenticate, ratelimit, ratelimit-policy"
     }
 
     private func isAllowed(_ origin: String?) -> Bool {

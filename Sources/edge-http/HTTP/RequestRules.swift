@@ -8,6 +8,7 @@ extension RequestRules {
     static let preferField = field("prefer")
     static let preferenceAppliedField = field("preference-applied")
     static let replayedField = field("idempotent-replayed")
+    static let forwardedForField = field("x-forwarded-for")
     static let traceFields = [field("traceparent"), field("tracestate")]
 
     /// The caller's request id where it is short and harmless in logs and headers, else `fallback`.
@@ -17,6 +18,11 @@ extension RequestRules {
             !CardNumber.isIn(given)
         else { return fallback }
         return given
+    }
+
+    /// The entries of `X-Forwarded-For`, in order; of several fields as of one (RFC 9110 §5.3).
+    static func forwardedFor(_ headers: HTTPFields) -> [String] {
+        headers[values: forwardedForField].flatMap { $0.split(separator: ",") }.map { String($0.trimmed) }
     }
 
     /// Only JSON in UTF-8, not compressed (RFC 9110 §15.5.16).

@@ -1,4 +1,5 @@
 import NIOCore
+import Shared
 
 /// How often clients of each address may connect. It does no I/O: the time is a parameter.
 ///

@@ -21,17 +21,7 @@ struct SocketLimits: Sendable {
             "WS_CONNECT_BURST", default: 100, in: 1...1_000_000,
             help: "Sessions that one client address may begin at once after a rest.")
         connectRate = perSecond > 0 ? Rate(perSecond: perSecond, burst: burst) : nil
-        let proxies = reader.strings(
-            "WS_TRUSTED_PROXIES", default: "[]",
-            help: "JSON array of the addresses and blocks (`10.0.0.0/8`) whose X-Forwarded-For is believed.")
-        self.proxies = TrustedProxies(
-            proxies.compactMap { text in
-                let block = IPAddress.Block(text)
-                if block == nil {
-                    reader.mistake("WS_TRUSTED_PROXIES: '\(text)' is no address and no block of addresses")
-                }
-                return block
-            })
+        proxies = TrustedProxies("WS_TRUSTED_PROXIES", from: &reader)
         let events = reader.integer(
             "WS_EVENT_RATE", default: 100, in: 0...1_000_000,
             help:

@@ -3,9 +3,9 @@
 #endif
 
 /// An IPv6 address, or an IPv4 one in IPv6's form for it (RFC 4291 §2.5.5.2).
-struct IPAddress: Hashable, Sendable {
-    let high: UInt64
-    let low: UInt64
+public struct IPAddress: Hashable, Sendable {
+    public let high: UInt64
+    public let low: UInt64
 
     private static let mappedIPv4: UInt64 = 0xFFFF_0000_0000
 
@@ -15,7 +15,7 @@ struct IPAddress: Hashable, Sendable {
     }
 
     /// Nil for anything but the text of an address, without a port or zone.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         // To C, a text with a NUL in it would end there.
         guard !text.utf8.contains(0) else { return nil }
         var v4 = in_addr()
@@ -32,10 +32,10 @@ struct IPAddress: Hashable, Sendable {
         }
     }
 
-    var isIPv4: Bool { high == 0 && low >> 32 == Self.mappedIPv4 >> 32 }
+    public var isIPv4: Bool { high == 0 && low >> 32 == Self.mappedIPv4 >> 32 }
 
     /// What one customer of a provider has: an IPv4 address, or 64 bits of IPv6 (RFC 6177).
-    var network: IPAddress { isIPv4 ? self : IPAddress(high: high, low: 0) }
+    public var network: IPAddress { isIPv4 ? self : IPAddress(high: high, low: 0) }
 
     /// The first bits, the others being zero.
     fileprivate func prefix(_ length: Int) -> IPAddress {
@@ -45,11 +45,11 @@ struct IPAddress: Hashable, Sendable {
     }
 
     /// Addresses that begin alike: `10.0.0.0/8`, `2001:db8::/32`, or a single one (RFC 4632 §3.1).
-    struct Block: Equatable, Sendable {
+    public struct Block: Equatable, Sendable {
         private let start: IPAddress
         private let length: Int
 
-        init?(_ text: String) {
+        public init?(_ text: String) {
             let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
                 .map(String.init)
             guard let address = IPAddress(parts[0]) else { return nil }
@@ -64,22 +64,22 @@ struct IPAddress: Hashable, Sendable {
             start = address.prefix(self.length)
         }
 
-        func contains(_ address: IPAddress) -> Bool { address.prefix(length) == start }
+        public func contains(_ address: IPAddress) -> Bool { address.prefix(length) == start }
     }
 }
 
 /// The proxies that are believed when they say for whom they connect. Immutable.
-struct TrustedProxies: Sendable {
+public struct TrustedProxies: Sendable {
     private let blocks: [IPAddress.Block]
 
-    init(_ blocks: [IPAddress.Block]) { self.blocks = blocks }
+    public init(_ blocks: [IPAddress.Block]) { self.blocks = blocks }
 
     /// The address of the client itself: of those that `X-Forwarded-For` names, the last that no trusted proxy has.
     ///
     /// - Parameters:
     ///   - peer: whose connection it is.
     ///   - forwardedFor: the entries of `X-Forwarded-For`, in order. What stands before the last stranger may be made up.
-    func client(_ peer: IPAddress, forwardedFor: [String]) -> IPAddress {
+    public func client(_ peer: IPAddress, forwardedFor: [String]) -> IPAddress {
         var client = peer
         for entry in forwardedFor.reversed() {
             guard isTrusted(client), let next = IPAddress(entry) else { break }
@@ -89,4 +89,21 @@ struct TrustedProxies: Sendable {
     }
 
     private func isTrusted(_ address: IPAddress) -> Bool { blocks.contains { $0.contains(address) } }
+}
+
+extension TrustedProxies {
+    /// A setting `NAME` that lists addresses and blocks of them.
+    public init(_ name: String, from reader: inout SettingsReader) {
+        let texts = reader.strings(
+            name, default: "[]",
+            help: "JSON array of the addresses and blocks (`10.0.0.0/8`) whose X-Forwarded-For is believed.")
+        self.init(
+            texts.compactMap { text in
+                let block = IPAddress.Block(text)
+                if block == nil {
+                    reader.mistake("\(name): '\(text)' is no address and no block of addresses")
+                }
+                return block
+            })
+    }
 }

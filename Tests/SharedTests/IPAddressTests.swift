@@ -1,6 +1,6 @@
 import Testing
 
-@testable import edge_ws
+@testable import Shared
 
 @Suite struct IPAddressTests {
     @Test func textsOfOneAddressAreEqual() throws {
