@@ -17,6 +17,7 @@ let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 
 let package = Package(
@@ -79,7 +80,7 @@ let package = Package(
         .target(
             name: "Shared",
             dependencies: [
-                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
+                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle, crypto,
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -108,29 +109,34 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What edge-http keeps of answers, and how all processes tell it that they are out of date.
+        .target(
+            name: "ResponseCache",
+            dependencies: ["RawJSON", "RedisClient", "Shared", nioCore, nioPosix, logging],
+            swiftSettings: strict),
+
         // The processes.
         .executableTarget(
             name: "edge-http",
             dependencies: [
                 "Shared", "Admin", "Authentication", "Operations", "RawJSON", nioCore, nioPosix, logging,
-                "RedisClient", argumentParser, lifecycle, hummingbird,
-                .product(name: "Crypto", package: "swift-crypto"),
+                "RedisClient", "ResponseCache", argumentParser, lifecycle, hummingbird,
             ],
             resources: ["html", "css", "js"].map { .embedInCode("Documentation/explorer.\($0)") },
             swiftSettings: strict),
         .executableTarget(
             name: "edge-ws",
             dependencies: [
-                "Shared", "Admin", "Authentication", "Operations", "SocketIO", "RedisClient", "MessagePack",
-                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Shared", "Admin", "Authentication", "Operations", "SocketIO", "RedisClient", "ResponseCache",
+                "MessagePack", "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
+                .product(name: "HTTPTypes", package: "swift-http-types"), crypto,
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "bridge-kafka",
             dependencies: [
-                "Shared", "Admin", "KafkaClient", "RedisClient", "RawJSON", nioCore, nioPosix,
+                "Shared", "Admin", "KafkaClient", "RedisClient", "ResponseCache", "RawJSON", nioCore,
+                nioPosix,
                 logging, argumentParser, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
@@ -198,7 +204,7 @@ let package = Package(
             dependencies: [
                 "edge-ws", "Authentication", "RedisClient", "Shared", "SocketIO", nioCore, logging,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                crypto,
             ], swiftSettings: strict),
         .testTarget(
             name: "DemoPaymentsTests", dependencies: ["demo-payments", "KafkaClient", "RawJSON", nioCore],
@@ -206,9 +212,13 @@ let package = Package(
         .testTarget(
             name: "EdgeHTTPTests",
             dependencies: [
-                "edge-http", "Operations", "RedisClient", "Shared", nioCore, nioEmbedded, logging,
+                "edge-http", "Operations", "RedisClient", "ResponseCache", "Shared", nioCore, nioEmbedded,
+                logging,
                 hummingbird,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ResponseCacheTests", dependencies: ["ResponseCache", "RedisClient", nioCore],
             swiftSettings: strict),
         .testTarget(
             name: "MessagePackTests", dependencies: ["MessagePack", "RawJSON", nioCore], swiftSettings: strict

@@ -24,12 +24,13 @@ public struct Route: Sendable {
     private let schema: Schema?
 
     public init(
-        method: String, path: String, topic: String, successStatus: Int, timeout: Duration
+        method: String, path: String, topic: String, successStatus: Int, timeout: Duration,
+        isCacheable: Bool = false, allowsCardData: Bool = false
     ) {
         self.init(
             method: method, path: path, topic: topic, successStatus: successStatus, timeout: timeout,
-            operationID: nil, schema: nil, keyField: nil, isIdempotent: false, isCacheable: false,
-            allowsCardData: false)
+            operationID: nil, schema: nil, keyField: nil, isIdempotent: false, isCacheable: isCacheable,
+            allowsCardData: allowsCardData)
     }
 
     init(

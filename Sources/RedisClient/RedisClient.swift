@@ -56,11 +56,30 @@ public final class RedisClient: Service, Sendable {
         return try result.get()
     }
 
+    /// Runs a Lua script, atomically (EVAL), for one who can do without its reply.
+    ///
+    /// - Returns: nil where Redis is away, refuses, or does not answer in time; the script may have run.
+    public func evaluate(
+        _ script: String, keys: [String], arguments: [RedisArgument], within patience: TimeAmount
+    ) async -> RESPValue? {
+        guard missing == nil else { return nil }
+        let reply = eventLoop.makePromise(of: RESPValue?.self)
+        send(Self.eval(script, keys, arguments)) { reply.succeed(try? $0.get()) }
+        let timer = eventLoop.scheduleTask(in: patience) { reply.succeed(nil) }
+        defer { timer.cancel() }
+        return try? await reply.futureResult.get()
+    }
+
     /// Runs a Lua script, atomically (EVAL).
     public func evaluate(
         _ script: String, keys: [String], arguments: [RedisArgument]
     ) async throws(RedisError) -> RESPValue {
-        try await send(
-            ["EVAL", .text(script), RedisArgument(keys.count)] + keys.map { .text($0) } + arguments)
+        try await send(Self.eval(script, keys, arguments))
+    }
+
+    private static func eval(
+        _ script: String, _ keys: [String], _ arguments: [RedisArgument]
+    ) -> [RedisArgument] {
+        ["EVAL", .text(script), RedisArgument(keys.count)] + keys.map { .text($0) } + arguments
     }
 }

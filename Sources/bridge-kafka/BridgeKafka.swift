@@ -18,7 +18,8 @@ struct BridgeKafka: AsyncParsableCommand {
             let redis = RedisClient(
                 .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
             let store = RedisStatusStore(
-                redis: redis, historyLimit: settings.historyLimit, historyTTL: settings.historyTTL)
+                redis: redis, historyLimit: settings.historyLimit, historyTTL: settings.historyTTL,
+                cacheLifetime: settings.cacheLifetime)
             let bridge = try BridgeService(
                 settings, common, store: store, replies: RedisReplyStore(redis: redis), logger: logger)
             let admin = AdminServer(

@@ -28,6 +28,8 @@ struct BridgeKafkaSettings: ProcessSettings {
     let statusUserField: String
     let historyLimit: Int
     let historyTTL: Duration
+    /// Nil: no answers are cached.
+    let cacheLifetime: Duration?
     let redisHost: String
     let redisPort: Int
 
@@ -96,6 +98,7 @@ struct BridgeKafkaSettings: ProcessSettings {
         historyTTL = reader.milliseconds(
             "STATUS_HISTORY_TTL", default: 86_400_000, in: 1000...2_592_000_000,
             help: "Time (ms) after which a user's history expires if nothing is added.")
+        cacheLifetime = CacheSetting.read(&reader)
         (redisHost, redisPort) = RedisSetting.read(&reader)
     }
 

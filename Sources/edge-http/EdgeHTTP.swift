@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import Operations
 import RedisClient
+import ResponseCache
 import ServiceLifecycle
 import Shared
 
@@ -54,6 +55,9 @@ struct EdgeHTTP: AsyncParsableCommand {
                     DocumentationSite(path: $0, catalog: catalog)
                 },
                 authenticator: authenticator, rates: rates,
+                cache: settings.cacheLifetime.map {
+                    ResponseCache(lifetime: $0, redis: redis, logger: logger)
+                },
                 delivery: delivery, logger: logger)
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
             let first: [any Service] = [redis] + (rates.map { [$0] } ?? [])

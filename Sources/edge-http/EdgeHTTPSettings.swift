@@ -21,6 +21,8 @@ struct EdgeHTTPSettings: ProcessSettings {
     let redisPort: Int
     /// How long keys, their answers and operations are kept.
     let operationLifetime: Duration
+    /// Nil: no answers are cached.
+    let cacheLifetime: Duration?
     let authentication: AuthenticationSettings?
     let rates: RateLimiter.Settings
     let demoPage: String
@@ -51,6 +53,7 @@ struct EdgeHTTPSettings: ProcessSettings {
         operationLifetime = reader.milliseconds(
             "IDEMPOTENCY_TTL", default: 86_400_000, in: 1000...2_592_000_000,
             help: "Time (ms) for which an `Idempotency-Key` and late answers at `/operations` are kept.")
+        cacheLifetime = CacheSetting.read(&reader)
         authentication = AuthenticationSettings.read(&reader)
         rates = RateLimiter.Settings(from: &reader)
         demoPage = reader.string(

@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Operations
+import ResponseCache
 import Shared
 import Synchronization
 
@@ -28,13 +29,15 @@ final class GatewayResponder: HTTPResponder {
     private let authenticator: Authenticator?
     private let rates: RateLimiter?
     private let delivery: OperationDelivery
+    /// Nil: no answers are kept.
+    private let cache: ResponseCache?
     private let logger: Logger
     private let inFlight = Atomic(0)
 
     init(
         catalog: ServiceCatalog, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
         documentation: DocumentationSite? = nil, authenticator: Authenticator? = nil,
-        rates: RateLimiter? = nil,
+        rates: RateLimiter? = nil, cache: ResponseCache? = nil,
         delivery: OperationDelivery, logger: Logger
     ) {
         self.catalog = catalog
@@ -45,6 +48,7 @@ final class GatewayResponder: HTTPResponder {
         self.authenticator = authenticator
         self.delivery = delivery
         self.rates = rates
+        self.cache = cache
         self.logger = logger
     }
 
@@ -173,8 +177,13 @@ final class GatewayResponder: HTTPResponder {
                 IdempotencyKey(
                     caller: scope, method: route.method, path: route.path, key: $0, body: body)
             },
-            preferences: Preferences(request.headers[RequestRules.preferField]))
-        return try await OperationPage.response(to: call, from: delivery)
+            preferences: Preferences(request.headers[RequestRules.preferField]),
+            caching: cache == nil
+                ? .passes
+                : OperationCaching(
+                    route, caller: scope, body: body, hasKey: idempotencyKey != nil, request.headers))
+        return try await OperationPage.response(
+            to: call, from: CachedDelivery(delivery: delivery, cache: cache))
     }
 
     private func collect(_ request: Request) async throws -> ByteBuffer {

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import Operations
 import RedisClient
+import ResponseCache
 import ServiceLifecycle
 import Shared
 import SocketIO
@@ -45,7 +46,10 @@ struct EdgeWS: AsyncParsableCommand {
             let catalog = ServiceCatalog(
                 settings.operations.services, source: settings.operations.source,
                 reservedEvents: [UserGateway.registerEvent], logger: logger)
-            let requests = Self.requests(settings, catalog, bridge, logger)
+            let cache = settings.cacheLifetime.map {
+                ResponseCache(lifetime: $0, redis: commands, logger: logger)
+            }
+            let requests = Self.requests(settings, catalog, bridge, cache, logger)
             let refusals = Refusals()
             var socketIO = settings.socketIO
             socketIO.allowSession = settings.limits.connectRate.map { rate in
@@ -83,7 +87,9 @@ struct EdgeWS: AsyncParsableCommand {
     }
 
     private static func requests(
-        _ settings: EdgeWSSettings, _ catalog: ServiceCatalog, _ bridge: BridgeClient?, _ logger: Logger
+        _ settings: EdgeWSSettings, _ catalog: ServiceCatalog, _ bridge: BridgeClient?,
+        _ cache: ResponseCache?,
+        _ logger: Logger
     ) -> SocketRequests {
         var send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
         if let bridge { send = { await bridge.request($0) } }
@@ -92,6 +98,6 @@ struct EdgeWS: AsyncParsableCommand {
             limits: .init(
                 body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
                 perSocket: settings.maxRequestsPerSocket, total: settings.maxInFlight),
-            logger: logger, send: send)
+            cache: cache, logger: logger, send: send)
     }
 }

@@ -30,6 +30,8 @@ struct EdgeWSSettings: ProcessSettings {
     let authentication: AuthenticationSettings?
     let redisHost: String
     let redisPort: Int
+    /// Nil: no answers are cached.
+    let cacheLifetime: Duration?
 
     init(from reader: inout SettingsReader) {
         host = reader.string("WS_HOST", default: "0.0.0.0", help: "Address of the Socket.IO server.")
@@ -114,6 +116,7 @@ struct EdgeWSSettings: ProcessSettings {
             help: "Requests of all sockets of one edge-ws that may be in flight; more are answered 503.")
         authentication = AuthenticationSettings.read(&reader)
         (redisHost, redisPort) = RedisSetting.read(&reader)
+        cacheLifetime = CacheSetting.read(&reader)
     }
 
     /// Whether a text is a token (RFC 9110 §5.6.2), as a cookie's name has to be (RFC 6265 §4.1.1).

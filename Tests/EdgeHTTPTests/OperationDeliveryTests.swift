@@ -32,13 +32,13 @@ import Testing
             head: OperationHead(id: id, caller: "c", path: "/p", requestID: "r", successStatus: 201),
             request: BridgeRequest(id: id, topic: "t", body: body, timeout: timeout),
             key: key.map { IdempotencyKey(caller: "c", method: "POST", path: "/p", key: $0, body: body) },
-            preferences: Preferences(prefer))
+            preferences: Preferences(prefer), caching: .changes)
     }
 
     private func status(_ body: () async throws(Problem) -> OperationAnswer) async -> Int {
         do throws(Problem) {
             switch try await body() {
-            case .final(let answer, _): return answer.status
+            case .final(let answer, _), .cached(let answer, _): return answer.status
             case .pending: return 202
             }
         } catch {

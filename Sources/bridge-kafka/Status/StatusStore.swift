@@ -2,6 +2,7 @@ import KafkaClient
 import NIOCore
 import RawJSON
 import RedisClient
+import ResponseCache
 import Shared
 
 /// One status update of one user.
@@ -29,7 +30,8 @@ protocol StatusStore: Sendable {
 /// The Redis layout of status updates: a history stream and a channel per user, and an offset per partition.
 struct RedisStatusStore: StatusStore {
     /// One atomic step, so that a crash between two of them neither loses an update nor publishes it twice. Each entry
-    /// names the one before it, by which a reader sees whether something is missing in between.
+    /// names the one before it, by which a reader sees whether something is missing in between. Cached answers about what
+    /// has changed are out of date as soon as the update is on its way.
     static let appendScript =
         """
         local seen = redis.call('GET', KEYS[1])
@@ -42,8 +44,8 @@ struct RedisStatusStore: StatusStore {
         redis.call('PUBLISH', KEYS[3],
           '{"id":"' .. id .. '","prev":"' .. prev .. '","event":' .. ARGV[5] .. ',"data":' .. ARGV[6] .. '}')
         redis.call('SET', KEYS[1], ARGV[1])
-        return id
-        """
+
+        """ + CacheScripts.change(names: "ARGV[7]", lifetime: "ARGV[8]", ahead: "0") + "return id"
 
     static let forgetScript =
         """
@@ -55,10 +57,13 @@ struct RedisStatusStore: StatusStore {
     let redis: RedisClient
     let historyLimit: Int
     let historyTTL: Duration
+    /// Nil: no answers are cached that an update could put out of date.
+    let cacheLifetime: Duration?
 
     func append(_ entry: StatusEntry) async throws -> Bool {
         var event = ByteBuffer()
         event.writeJSONString(entry.event)
+        let changed = cacheLifetime == nil ? "" : ResourceNames.ofChange(entry.data).joined
         let reply = try await redis.evaluate(
             Self.appendScript,
             keys: [
@@ -69,6 +74,7 @@ struct RedisStatusStore: StatusStore {
                 RedisArgument(entry.offset), RedisArgument(historyLimit),
                 RedisArgument(historyTTL.milliseconds),
                 .text(entry.event), .bytes(event), .bytes(entry.data),
+                .text(changed), RedisArgument(cacheLifetime?.milliseconds ?? 0),
             ])
         return reply != .null
     }

@@ -37,7 +37,7 @@ struct CORSPolicy: Sendable {
         if !allowsEvery { response.headers[.accessControlAllowCredentials] = "true" }
         response.headers[.accessControlExposeHeaders] =
             "x-request-id, retry-after, location, idempotent-replayed, preference-applied, "
-            + "www-authenticate, ratelimit, ratelimit-policy"
+            + "www-authenticate, ratelimit, ratelimit-policy, age, cache-status"
     }
 
     private func isAllowed(_ origin: String?) -> Bool {

@@ -8,6 +8,7 @@ extension RequestRules {
     static let preferField = field("prefer")
     static let preferenceAppliedField = field("preference-applied")
     static let replayedField = field("idempotent-replayed")
+    static let cacheStatusField = field("cache-status")
     static let forwardedForField = field("x-forwarded-for")
     static let traceFields = [field("traceparent"), field("tracestate")]
 

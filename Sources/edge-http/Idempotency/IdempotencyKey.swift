@@ -1,4 +1,3 @@
-import Crypto
 import NIOCore
 import Shared
 
@@ -14,20 +13,8 @@ struct IdempotencyKey: Sendable, Equatable {
     ///   - body: its bytes without white space around them. They are compared as they are: a client that sends a
     ///     request again sends the same bytes.
     init(caller: String, method: String, path: String, key: String, body: ByteBuffer) {
-        var scope = SHA256()
-        for part in [caller, method, path, key] {
-            // With their lengths, so that no two scopes run into the same bytes.
-            withUnsafeBytes(of: UInt64(part.utf8.count).bigEndian) { scope.update(bufferPointer: $0) }
-            scope.update(data: Array(part.utf8))
-        }
-        redisKey = "vy:idempotency:" + Self.digits(scope.finalize())
-        var content = SHA256()
-        body.withUnsafeReadableBytes { content.update(bufferPointer: $0) }
-        self.body = Self.digits(content.finalize())
-    }
-
-    private static func digits(_ digest: SHA256Digest) -> String {
-        digest.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+        redisKey = "vy:idempotency:" + Digest.text(of: [caller, method, path, key])
+        self.body = Digest.text(of: body)
     }
 }
 

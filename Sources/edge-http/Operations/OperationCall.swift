@@ -7,6 +7,7 @@ struct OperationCall: Sendable {
     let request: BridgeRequest
     let key: IdempotencyKey?
     let preferences: Preferences
+    let caching: OperationCaching
 
     /// How long the client waits.
     var timeout: Duration { preferences.timeout(request.timeout) }
@@ -24,6 +25,8 @@ struct OperationCall: Sendable {
 enum OperationAnswer: Sendable, Equatable {
     /// - Parameter isReplayed: whether another request's message brought the answer.
     case final(StoredAnswer, isReplayed: Bool)
+    /// An answer to an earlier request.
+    case cached(StoredAnswer, age: Duration)
     /// The answer will be found at the operation.
     case pending(BridgeRequestID)
 }

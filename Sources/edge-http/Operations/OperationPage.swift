@@ -14,10 +14,13 @@ enum OperationPage {
     }
 
     static func response(
-        to call: OperationCall, from delivery: OperationDelivery
+        to call: OperationCall, from delivery: CachedDelivery
     ) async throws(Problem) -> Response {
         do throws(Problem) {
-            return response(try await delivery.answer(call), to: call)
+            let (answer, cacheStatus) = try await delivery.answer(call)
+            var response = response(answer, to: call)
+            response.headers[RequestRules.cacheStatusField] = cacheStatus?.field
+            return response
         } catch {
             var problem = error
             problem.headers[RequestRules.preferenceAppliedField] = call.preferences.applied(
@@ -33,6 +36,10 @@ enum OperationPage {
         case .final(let answer, let isReplayed):
             response = answer.response
             if isReplayed { response.headers[RequestRules.replayedField] = "true" }
+            isAccepted = false
+        case .cached(let answer, let age):
+            response = answer.response
+            response.headers[.age] = String(age.milliseconds / 1000)
             isAccepted = false
         case .pending(let id):
             response = pending(id, status: .accepted)

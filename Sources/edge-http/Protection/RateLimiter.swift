@@ -1,6 +1,5 @@
 import Logging
 import NIOCore
-import NIOPosix
 import RedisClient
 import ServiceLifecycle
 import Shared
@@ -101,21 +100,11 @@ final class RateLimiter: Service {
             keys.append("vy:rate:address:\(String(client.high, radix: 16)):\(String(client.low, radix: 16))")
         }
         guard !limits.isEmpty else { return nil }
-        let verdict = Self.verdict(await ask(keys, limits), limits)
+        let reply = await redis.evaluate(
+            Self.script, keys: keys, arguments: limits.map { RedisArgument($0.cost) }, within: Self.patience)
+        let verdict = Self.verdict(reply, limits)
         note(verdict)
         return verdict
-    }
-
-    private func ask(_ keys: [String], _ limits: [RateLimit]) async -> RESPValue? {
-        guard redis.missing == nil else { return nil }
-        let answer = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: RESPValue?.self)
-        let command: [RedisArgument] = ["EVAL", .text(Self.script), RedisArgument(keys.count)]
-        redis.send(command + keys.map { .text($0) } + limits.map { RedisArgument($0.cost) }) {
-            answer.succeed(try? $0.get())
-        }
-        let timer = answer.futureResult.eventLoop.scheduleTask(in: Self.patience) { answer.succeed(nil) }
-        defer { timer.cancel() }
-        return try? await answer.futureResult.get()
     }
 
     private static func verdict(_ reply: RESPValue?, _ limits: [RateLimit]) -> RateLimitVerdict? {

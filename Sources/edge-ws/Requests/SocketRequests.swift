@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import Operations
 import RawJSON
+import ResponseCache
 import Shared
 import SocketIO
 import Synchronization
@@ -33,17 +34,20 @@ final class SocketRequests: Sendable {
 
     private let catalog: ServiceCatalog
     private let limits: Limits
+    /// What edge-http keeps of answers; nil: nothing.
+    private let cache: ResponseCache?
     private let logger: Logger
     /// Nil when there is no bridge to send to.
     private let send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
     private let state = Mutex(State())
 
     init(
-        catalog: ServiceCatalog, limits: Limits, logger: Logger,
+        catalog: ServiceCatalog, limits: Limits, cache: ResponseCache? = nil, logger: Logger,
         send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
     ) {
         self.catalog = catalog
         self.limits = limits
+        self.cache = cache
         self.logger = logger
         self.send = send
     }
@@ -137,6 +141,8 @@ final class SocketRequests: Sendable {
             state.tasks[key, default: [:]][request.id] = Task {
                 let start = ContinuousClock.now
                 let outcome = await send(request)
+                // Whoever has the acknowledgement must not find what was before over HTTP.
+                if !route.isCacheable { await self.cache?.noteChange(by: request, outcome) }
                 self.ended(request.id, of: key)
                 let (status, answer) = Self.answer(outcome, of: request, route)
                 self.logger.debug(

@@ -80,6 +80,8 @@ class Stack:
         self.bridge = self._add("bridge", [binary("bridge-kafka")], {
             # Stacks may share a broker.
             **self.common, "INSTANCE": f"{name}-bridge-1", "KAFKA_GROUP": f"vy-gateway-{name}", "BRIDGE_ADMIN_PORT": 0,
+            # For those edges that cache.
+            "CACHE_TTL": 60_000,
         })
         self.http = self._add("edge-http", [binary("edge-http")], {
             **self.common, "INSTANCE": "edge-http-1", "APP_HOST": "127.0.0.1", "APP_PORT": 0, "HTTP_ADMIN_PORT": 0,
