@@ -99,10 +99,13 @@ const operationView = (root, method, path, operation) => {
     const schema = Object.values(found.content ?? {})[0]?.schema;
     return element("div", {}, element("h3", {}, `${status}: ${found.description ?? ""}`), schema ? schemaList(root, resolve(root, schema)) : "");
   });
+  const parameters = (operation.parameters ?? []).map((parameter) => resolve(root, parameter)).map((parameter) =>
+    element("li", {}, element("span", { class: "name" }, parameter.name), element("span", { class: "note" }, ` — ${parameter.description ?? ""}`)));
   return element("details", { class: "operation", "data-path": path },
     element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path), element("span", {}, operation.summary ?? "")),
     element("div", { class: "body" },
-      element("div", {}, element("p", {}, operation.description ?? ""), element("h3", {}, "Request"), schemaList(root, resolve(root, media.schema)), ...responses),
+      element("div", {}, element("p", {}, operation.description ?? ""), element("h3", {}, "Request"), schemaList(root, resolve(root, media.schema)),
+        ...(parameters.length ? [element("h3", {}, "Headers"), element("ul", { class: "schema" }, ...parameters)] : []), ...responses),
       element("div", {}, element("h3", {}, "Try it"), body, element("p", {}, key, " ", button), output)));
 };
 
