@@ -42,8 +42,8 @@ public struct Problem: Error, Sendable {
         self.headers = headers
     }
 
-    /// Renders the document. `instance` is the path that was asked for.
-    public func document(requestID: String, instance: String) -> ByteBuffer {
+    /// Renders the document. `instance` is the path that was asked for, where there is one.
+    public func document(requestID: String, instance: String?) -> ByteBuffer {
         var body = ByteBuffer()
         body.writeStaticString("{\"type\":")
         body.writeJSONString("urn:vy-gateway:problem:\(code)")
@@ -51,8 +51,10 @@ public struct Problem: Error, Sendable {
         body.writeJSONString(title)
         body.writeString(",\"status\":\(status.code),\"detail\":")
         body.writeJSONString(detail)
-        body.writeStaticString(",\"instance\":")
-        body.writeJSONString(instance)
+        if let instance {
+            body.writeStaticString(",\"instance\":")
+            body.writeJSONString(instance)
+        }
         body.writeStaticString(",\"requestId\":")
         body.writeJSONString(requestID)
         body.writeStaticString(",\"outcome\":")

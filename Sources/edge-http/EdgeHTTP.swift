@@ -61,24 +61,25 @@ struct EdgeHTTP: AsyncParsableCommand {
                 delivery: delivery, logger: logger)
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
             let first: [any Service] = [redis] + (rates.map { [$0] } ?? [])
+            let faults = ClientFaults(logger: logger)
             return first + [
-                bridge, background, admin, catalog, Self.server(settings, responder, logger),
+                bridge, background, admin, catalog, faults,
+                Self.server(settings, responder, faults, logger),
             ]
         }
     }
 
     private static func server(
-        _ settings: EdgeHTTPSettings, _ responder: GatewayResponder, _ logger: Logger
+        _ settings: EdgeHTTPSettings, _ responder: GatewayResponder, _ faults: ClientFaults, _ logger: Logger
     ) -> Application<GatewayResponder> {
         var serverLogger = logger
         serverLogger.logLevel = max(.warning, logger.logLevel)
         return Application(
             responder: responder,
-            server: .http1(
-                configuration: .init(
-                    idleTimeout: .milliseconds(settings.idleTimeout.milliseconds),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100))),
+            server: .clients(
+                ClientRules(
+                    timeouts: settings.timeouts, bodyLimit: settings.operations.bodyLimit, faults: faults,
+                    isSecure: false)),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), backlog: 1024,
                 availableConnectionsDelegate: .maximum(settings.maxConnections, logger: serverLogger)),

@@ -15,7 +15,7 @@ struct EdgeHTTPSettings: ProcessSettings {
     let operations: OperationSettings
     let maxConnections: Int
     let maxInFlight: Int
-    let idleTimeout: Duration
+    let timeouts: ClientTimeouts
     let cors: CORSPolicy
     let redisHost: String
     let redisPort: Int
@@ -45,9 +45,7 @@ struct EdgeHTTPSettings: ProcessSettings {
         maxInFlight = reader.integer(
             "HTTP_MAX_IN_FLIGHT", default: 2048, in: 1...1_000_000,
             help: "Requests that edge-http works on at once; more are answered 503.")
-        idleTimeout = reader.milliseconds(
-            "HTTP_IDLE_TIMEOUT", default: 60_000, in: 100...3_600_000,
-            help: "Idle time (ms) after which a client's connection is closed.")
+        timeouts = ClientTimeouts(from: &reader)
         cors = CORSPolicy(origins: AllowedOriginsSetting.read(&reader))
         (redisHost, redisPort) = RedisSetting.read(&reader)
         operationLifetime = reader.milliseconds(

@@ -61,6 +61,10 @@ final class GatewayResponder: HTTPResponder {
             response = try await answer(request, peer: context.peer, id: id, requestID: requestID)
         } catch let problem as Problem {
             response = problem.response(requestID: requestID, instance: CardNumber.masked(request.uri.path))
+        } catch {
+            logger.error("request failed", metadata: ["requestId": "\(requestID)", "error": "\(error)"])
+            response = Problem.internalError.response(
+                requestID: requestID, instance: CardNumber.masked(request.uri.path))
         }
         response.headers[RequestRules.requestIDField] = requestID
         cors.apply(to: &response, origin: request.headers[.origin])
@@ -79,10 +83,14 @@ final class GatewayResponder: HTTPResponder {
     ) async throws -> Response {
         if let page, request.uri.path == "/", request.method == .get {
             return Response(
-                status: .ok, headers: [.contentType: "text/html; charset=utf-8"],
+                status: .ok,
+                headers: [
+                    .contentType: "text/html; charset=utf-8",
+                    .contentSecurityPolicy: "default-src 'self' 'unsafe-inline' data: ws: wss:",
+                ],
                 body: .init(byteBuffer: page))
         }
-        if let response = documentation?.respond(to: request) { return response }
+        if let response = try documentation?.respond(to: request) { return response }
         if request.uri.path.hasPrefix(OperationPage.prefix) {
             return try await operation(request, peer: peer)
         }
@@ -132,9 +140,7 @@ final class GatewayResponder: HTTPResponder {
         if let preflight = cors.preflight(request.head, allowedMethods: allowed) { return preflight }
         let list = allowed.joined(separator: ", ")
         if request.method == .options { return Response(status: .noContent, headers: [.allow: list]) }
-        throw Problem(
-            status: .methodNotAllowed, code: "method-not-allowed", detail: "This path takes \(list).",
-            headers: [.allow: list])
+        throw Problem.methodNotAllowed(list)
     }
 
     private func operation(_ request: Request, peer: String?) async throws -> Response {

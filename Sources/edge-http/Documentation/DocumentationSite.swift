@@ -16,21 +16,19 @@ struct DocumentationSite: Sendable {
     }
 
     /// Nil for a request that is none of the site's.
-    func respond(to request: Request) -> Response? {
+    func respond(to request: Request) throws(Problem) -> Response? {
         guard request.uri.path == path || request.uri.path.hasPrefix(path + "/") else { return nil }
         guard let (type, content) = content(String(request.uri.path.dropFirst(path.count))) else {
             return nil
         }
         guard request.method == .get || request.method == .head else {
-            return Response(status: .methodNotAllowed, headers: [.allow: "GET, HEAD"])
+            throw Problem.methodNotAllowed("GET, HEAD")
         }
         // Links on the page are relative to the site's folder.
         guard request.uri.path != path else {
             return Response(status: .found, headers: [.location: path + "/"])
         }
-        var headers: HTTPFields = [
-            .contentType: type, .cacheControl: "no-cache", .xContentTypeOptions: "nosniff",
-        ]
+        var headers: HTTPFields = [.contentType: type, .cacheControl: "no-cache"]
         if type.hasPrefix("text/html") {
             headers[.contentSecurityPolicy] =
                 "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
