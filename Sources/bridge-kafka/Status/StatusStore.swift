@@ -60,22 +60,27 @@ struct RedisStatusStore: StatusStore {
     /// Nil: no answers are cached that an update could put out of date.
     let cacheLifetime: Duration?
 
+    /// Comes before the other steps, since it does no harm twice: the payment is in the stream before its offset counts as seen.
+    static let succeededScript =
+        SucceededPayments.functions + "succeeded(KEYS[4], KEYS[5], ARGV[9])\n" + appendScript
+
     func append(_ entry: StatusEntry) async throws -> Bool {
         var event = ByteBuffer()
         event.writeJSONString(entry.event)
         let changed = cacheLifetime == nil ? "" : ResourceNames.ofChange(entry.data).joined
+        let payment = SucceededPayments.payment(in: entry.data)
         let reply = try await redis.evaluate(
-            Self.appendScript,
+            payment == nil ? Self.appendScript : Self.succeededScript,
             keys: [
                 Self.offsetKey(entry.partition), UserKeys.history(entry.userID),
                 UserKeys.updates(entry.userID),
-            ],
+            ] + (payment.map { [SucceededPayments.key($0), SucceededPayments.stream] } ?? []),
             arguments: [
                 RedisArgument(entry.offset), RedisArgument(historyLimit),
                 RedisArgument(historyTTL.milliseconds),
                 .text(entry.event), .bytes(event), .bytes(entry.data),
                 .text(changed), RedisArgument(cacheLifetime?.milliseconds ?? 0),
-            ])
+            ] + (payment.map { [.text($0)] } ?? []))
         return reply != .null
     }
 
