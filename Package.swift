@@ -41,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
@@ -116,12 +117,22 @@ let package = Package(
             dependencies: ["RawJSON", "RedisClient", "Shared", nioCore, nioPosix, logging],
             swiftSettings: strict),
 
+        // Whom ActiveCampaign is told of, off the way of requests.
+        .target(
+            name: "ActiveCampaign",
+            dependencies: [
+                "Shared", "RawJSON", "RedisClient", nioCore, logging, lifecycle,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+
         // The processes.
         .executableTarget(
             name: "edge-http",
             dependencies: [
-                "Shared", "Admin", "Authentication", "Operations", "RawJSON", nioCore, nioPosix, logging,
-                "RedisClient", "ResponseCache", argumentParser, lifecycle, hummingbird,
+                "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations", "RawJSON", nioCore,
+                nioPosix, logging, "RedisClient", "ResponseCache", argumentParser, lifecycle, hummingbird,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -232,5 +243,9 @@ let package = Package(
             name: "RawJSONTests", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
         .testTarget(
             name: "JSONSchemaTests", dependencies: ["JSONSchema", nioCore], swiftSettings: strict),
+        .testTarget(
+            name: "ActiveCampaignTests",
+            dependencies: ["ActiveCampaign", "RedisClient", "Shared", nioCore, logging], swiftSettings: strict
+        ),
     ]
 )
