@@ -1,3 +1,4 @@
+import ActiveCampaign
 import Admin
 import ArgumentParser
 import Authentication
@@ -28,10 +29,14 @@ struct EdgeHTTP: AsyncParsableCommand {
                 logger: logger)
             let redis = RedisClient(
                 .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
+            let activeCampaign = settings.activeCampaign.map {
+                ActiveCampaign($0, redis: redis, instance: common.instance, logger: logger)
+            }
             let background = BackgroundRequests(limit: settings.maxInFlight)
             let delivery = OperationDelivery(
                 store: RedisOperationStore(redis: redis, lifetime: settings.operationLifetime),
-                background: background, logger: logger, send: { await bridge.request($0) })
+                background: background, logger: logger, send: { await bridge.request($0) },
+                observe: { activeCampaign?.note(request: $0, reply: $1) })
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: EdgeHTTPSettings.process,
                 logger: logger
@@ -60,7 +65,8 @@ struct EdgeHTTP: AsyncParsableCommand {
                 },
                 delivery: delivery, logger: logger)
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
-            let first: [any Service] = [redis] + (rates.map { [$0] } ?? [])
+            let first: [any Service] =
+                [redis] + (rates.map { [$0] } ?? []) + (activeCampaign.map { [$0] } ?? [])
             let faults = ClientFaults(logger: logger)
             return first + [
                 bridge, background, admin, catalog, faults,

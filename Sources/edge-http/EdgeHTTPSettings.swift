@@ -1,3 +1,4 @@
+import ActiveCampaign
 import Authentication
 import Foundation
 import Operations
@@ -25,6 +26,8 @@ struct EdgeHTTPSettings: ProcessSettings {
     let cacheLifetime: Duration?
     let authentication: AuthenticationSettings?
     let rates: RateLimiter.Settings
+    /// Nil: it is not told of anybody.
+    let activeCampaign: ActiveCampaign.Settings?
     let demoPage: String
     /// Path of the documentation, without a slash at the end; nil: there is none.
     let documentationPath: String?
@@ -58,7 +61,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             "DEMO_PAGE", default: "deploy/page/index.html",
             help: "File that is served at `/` when NODE_ENV is `local`.")
         documentationPath = Self.documentationPath(&reader)
-        Self.checkUnused(&reader)
+        activeCampaign = ActiveCampaign.Settings.read(&reader)
     }
 
     /// Of a URL the path counts: where the gateway is to be found is not its own business.
@@ -74,19 +77,5 @@ struct EdgeHTTPSettings: ProcessSettings {
             return nil
         }
         return url.path.hasSuffix("/") ? String(url.path.dropLast()) : url.path
-    }
-
-    /// Settings of the gateway that this one replaces: checked, so that a deployment's file can be taken over as it is.
-    private static func checkUnused(_ reader: inout SettingsReader) {
-        _ = reader.milliseconds(
-            "REST_TIMEOUT", default: 5000, in: 1...600_000,
-            help: "Deadline (ms) of outbound HTTP calls. Checked, not used yet.")
-        let account = reader.optionalString(
-            "ACTIVE_CAMPAIGN_NAME", help: "ActiveCampaign account. Checked, not used yet.")
-        let key = reader.secret(
-            "ACTIVE_CAMPAIGN_API_KEY", help: "ActiveCampaign API key. Checked, not used yet.")
-        if (account == nil) != (key == nil) {
-            reader.mistake("ACTIVE_CAMPAIGN_NAME and ACTIVE_CAMPAIGN_API_KEY: set both or neither")
-        }
     }
 }

@@ -199,4 +199,25 @@ import Testing
             }
         }
     }
+
+    @Test func anAnswerWithoutErrorIsObservedWithItsRequest() async throws {
+        let seen = Mutex<[String]>([])
+        let outcomes: [BridgeOutcome] = [
+            Self.reply, .serviceError(ByteBuffer(string: "{}")), Self.deadline, Self.notSent,
+        ]
+        for (index, outcome) in outcomes.enumerated() {
+            let delivery = OperationDelivery(
+                store: store, background: background,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, send: { _ in outcome },
+                observe: { request, reply in
+                    seen.withLock { $0.append(String(buffer: request) + String(buffer: reply)) }
+                })
+            for key in [nil, "observed \(index)"] {
+                _ = await status { () throws(Problem) in
+                    try await delivery.answer(self.call(key, body: "{\"a\":1}"))
+                }
+            }
+        }
+        #expect(seen.withLock { $0 } == Array(repeating: "{\"a\":1}{\"id\":1}", count: 2))
+    }
 }

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import Operations
 import Shared
 
@@ -14,15 +15,19 @@ final class OperationDelivery: Sendable {
     private let background: BackgroundRequests
     private let logger: Logger
     private let send: @Sendable (BridgeRequest) async -> BridgeOutcome
+    private let observe: @Sendable (_ request: ByteBuffer, _ reply: ByteBuffer) -> Void
 
+    /// - Parameter observe: is told of each request and its answer without error, and must not wait.
     init(
         store: any OperationStore, background: BackgroundRequests, logger: Logger,
-        send: @escaping @Sendable (BridgeRequest) async -> BridgeOutcome
+        send: @escaping @Sendable (BridgeRequest) async -> BridgeOutcome,
+        observe: @escaping @Sendable (_ request: ByteBuffer, _ reply: ByteBuffer) -> Void = { _, _ in }
     ) {
         self.store = store
         self.background = background
         self.logger = logger
         self.send = send
+        self.observe = observe
     }
 
     func answer(_ call: OperationCall) async throws(Problem) -> OperationAnswer {
@@ -39,7 +44,7 @@ final class OperationDelivery: Sendable {
             case .send: return try await sendNow(call, timeout: left)
             case .replay(let answer): return .final(answer, isReplayed: true)
             case .settle(let head, let outcome):
-                return .final(await settle(outcome, of: head, key), isReplayed: true)
+                return .final(await settle(outcome, of: head, call), isReplayed: true)
             case .refuseOtherBody: throw .otherBody
             case .look(let pause):
                 isSent = true
@@ -73,13 +78,13 @@ final class OperationDelivery: Sendable {
         }
         let outcome = await send(call.request(timeout: timeout, keepsReply: call.key != nil))
         switch outcome.fate {
-        case .settled: return .final(await settle(outcome, of: call.head, call.key), isReplayed: false)
+        case .settled: return .final(await settle(outcome, of: call.head, call), isReplayed: false)
         case .notSent:
             if let key = call.key { await forget(key, call.head.id) }
         case .unknown:
             guard let known = await register(call.head, unknown: call.key) else { break }
             if let late = known.outcome, late.fate == .settled {
-                return .final(await settle(late, of: call.head, call.key), isReplayed: false)
+                return .final(await settle(late, of: call.head, call), isReplayed: false)
             }
             if call.preferences.respondsAsync { return .pending(call.head.id) }
             throw problem(outcome).naming(call.head)
@@ -92,7 +97,7 @@ final class OperationDelivery: Sendable {
         background.submit { [self] in
             let outcome = await send(call.request(timeout: call.request.timeout, keepsReply: true))
             switch outcome.fate {
-            case .settled: _ = await settle(outcome, of: call.head, call.key)
+            case .settled: _ = await settle(outcome, of: call.head, call)
             case .notSent:
                 if let key = call.key { await forget(key, call.head.id) }
             case .unknown:
@@ -131,10 +136,11 @@ final class OperationDelivery: Sendable {
     }
 
     private func settle(
-        _ outcome: BridgeOutcome, of head: OperationHead, _ key: IdempotencyKey?
+        _ outcome: BridgeOutcome, of head: OperationHead, _ call: OperationCall
     ) async -> StoredAnswer {
         let answer = StoredAnswer(outcome, of: head)
-        guard let key else { return answer }
+        if case .reply(let reply) = outcome { observe(call.request.body, reply) }
+        guard let key = call.key else { return answer }
         // Without its record the answer is found by the reply that the bridge has kept.
         let finished = await attempt("finish") { () throws(OperationStoreError) in
             try await self.store.finish(key, head.id, answer)
