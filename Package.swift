@@ -117,11 +117,16 @@ let package = Package(
             dependencies: ["RawJSON", "RedisClient", "Shared", nioCore, nioPosix, logging],
             swiftSettings: strict),
 
+        // What all processes learn of payments' contacts.
+        .target(
+            name: "PaymentContacts", dependencies: ["RawJSON", "RedisClient", "Shared", nioCore, logging],
+            swiftSettings: strict),
+
         // Whom ActiveCampaign is told of, off the way of requests.
         .target(
             name: "ActiveCampaign",
             dependencies: [
-                "Shared", "RawJSON", "RedisClient", nioCore, logging, lifecycle,
+                "PaymentContacts", "Shared", "RawJSON", "RedisClient", nioCore, logging, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -131,8 +136,9 @@ let package = Package(
         .executableTarget(
             name: "edge-http",
             dependencies: [
-                "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations", "RawJSON", nioCore,
-                nioPosix, logging, "RedisClient", "ResponseCache", argumentParser, lifecycle, hummingbird,
+                "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations", "PaymentContacts",
+                "RawJSON", "RedisClient", "ResponseCache", nioCore, nioPosix, logging, argumentParser,
+                lifecycle, hummingbird,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -143,17 +149,17 @@ let package = Package(
         .executableTarget(
             name: "edge-ws",
             dependencies: [
-                "Shared", "Admin", "Authentication", "Operations", "SocketIO", "RedisClient", "ResponseCache",
-                "MessagePack", "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
+                "Shared", "Admin", "Authentication", "Operations", "PaymentContacts", "SocketIO",
+                "RedisClient", "ResponseCache", "MessagePack", "RawJSON", nioCore, nioPosix, logging,
+                argumentParser, lifecycle,
                 .product(name: "HTTPTypes", package: "swift-http-types"), crypto,
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "bridge-kafka",
             dependencies: [
-                "Shared", "Admin", "KafkaClient", "RedisClient", "ResponseCache", "RawJSON", nioCore,
-                nioPosix,
-                logging, argumentParser, lifecycle,
+                "Shared", "Admin", "KafkaClient", "PaymentContacts", "RedisClient", "ResponseCache",
+                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
@@ -244,8 +250,10 @@ let package = Package(
         .testTarget(
             name: "JSONSchemaTests", dependencies: ["JSONSchema", nioCore], swiftSettings: strict),
         .testTarget(
+            name: "PaymentContactsTests", dependencies: ["PaymentContacts", nioCore], swiftSettings: strict),
+        .testTarget(
             name: "ActiveCampaignTests",
-            dependencies: ["ActiveCampaign", "RedisClient", "Shared", nioCore, logging], swiftSettings: strict
-        ),
+            dependencies: ["ActiveCampaign", "PaymentContacts", "RedisClient", "Shared", nioCore, logging],
+            swiftSettings: strict),
     ]
 )

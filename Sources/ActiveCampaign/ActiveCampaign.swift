@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 public import Logging
-public import NIOCore
+import PaymentContacts
 public import RedisClient
 public import ServiceLifecycle
 import Shared
@@ -32,24 +32,6 @@ public final class ActiveCampaign: Service, Sendable {
             redis: redis, consumer: instance, callsPerSecond: settings.callsPerSecond,
             timeout: settings.timeout)
         policy = DeliveryPolicy(attempts: settings.attempts)
-    }
-
-    /// Learns from an operation whom a payment's intent names, and whether it has succeeded. Waits for nothing, and what Redis
-    /// does not take at once is lost.
-    ///
-    /// - Parameters:
-    ///   - request: the body of a request that was answered without error.
-    ///   - reply: the answer; one without an `id` is no payment.
-    public func note(request: ByteBuffer, reply: ByteBuffer) {
-        let contact = Contact(intent: request)
-        let succeeded = SucceededPayments.payment(in: reply)
-        guard contact != nil || succeeded != nil,
-            let payment = succeeded ?? SucceededPayments.payment(named: reply)
-        else { return }
-        store.note(contact, hasSucceeded: succeeded != nil, payment: payment) { [logger] error in
-            logger.warning(
-                "contact not kept", metadata: ["payment": "\(Self.masked(payment))", "reason": "\(error)"])
-        }
     }
 
     /// Ends when the process is to stop, after the jobs in hand; what is cancelled in the midst is left to another replica.

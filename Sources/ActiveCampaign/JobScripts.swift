@@ -1,4 +1,4 @@
-import Shared
+import PaymentContacts
 
 /// The steps of ``JobStore``, each of which is atomic. Redis' clock decides, so replicas need no common one.
 enum JobScripts {
@@ -111,17 +111,4 @@ enum JobScripts {
         if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return 0 end
         return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
         """
-
-    /// Keeps a payment's first contact until it succeeds, and notes that it has.
-    ///
-    /// KEYS: payment, jobs. ARGV: the payment's id, the contact or nothing, how long it is kept (ms), 1 if it has succeeded.
-    static let note =
-        SucceededPayments.functions + """
-            if ARGV[2] ~= '' and redis.call('HEXISTS', KEYS[1], 'queued') == 0
-              and redis.call('HSETNX', KEYS[1], 'contact', ARGV[2]) == 1 then
-              redis.call('PEXPIRE', KEYS[1], ARGV[3])
-            end
-            if ARGV[4] == '1' then return succeeded(KEYS[1], KEYS[2], ARGV[1]) end
-            return queue(KEYS[1], KEYS[2], ARGV[1])
-            """
 }

@@ -1,4 +1,5 @@
 import NIOCore
+import PaymentContacts
 import RedisClient
 import Shared
 
@@ -51,8 +52,6 @@ struct JobStore: Sendable {
     static let deadLetterLimit = 10_000
     /// Jobs that may wait for another attempt.
     static let delayedLimit = 100_000
-    /// How long a contact is kept for its payment to succeed, and for a dead letter to be looked at.
-    static let contactLifetime = Duration.seconds(30 * 86_400)
     /// How long it is remembered that a contact was delivered.
     static let deliveredLifetime = Duration.seconds(86_400)
     /// A job is taken when its first call may be made so soon.
@@ -83,21 +82,7 @@ struct JobStore: Sendable {
         self.keys = keys
     }
 
-    // MARK: - Contacts
-
-    /// Does not wait: `failed` is called when Redis has not taken it.
-    func note(
-        _ contact: Contact?, hasSucceeded: Bool, payment: String,
-        failed: @escaping @Sendable (RedisError) -> Void
-    ) {
-        redis.send([
-            "EVAL", .text(JobScripts.note), "2", .text(SucceededPayments.key(payment)), .text(keys.jobs),
-            .text(payment), .bytes(contact?.json ?? ByteBuffer()),
-            RedisArgument(Self.contactLifetime.milliseconds),
-            hasSucceeded ? "1" : "0",
-        ]) { if case .failure(let error) = $0 { failed(error) } }
-    }
-
+    /// Nil when it is too late.
     func contact(of payment: String) async throws -> Contact? {
         try await redis.send(["HGET", .text(SucceededPayments.key(payment)), "contact"]).bytes
             .flatMap { Contact(json: $0) }

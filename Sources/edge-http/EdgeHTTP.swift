@@ -7,6 +7,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Operations
+import PaymentContacts
 import RedisClient
 import ResponseCache
 import ServiceLifecycle
@@ -32,11 +33,14 @@ struct EdgeHTTP: AsyncParsableCommand {
             let activeCampaign = settings.activeCampaign.map {
                 ActiveCampaign($0, redis: redis, instance: common.instance, logger: logger)
             }
+            let contacts = activeCampaign.map { _ in
+                PaymentContacts(redis: redis, isWanted: true, logger: logger)
+            }
             let background = BackgroundRequests(limit: settings.maxInFlight)
             let delivery = OperationDelivery(
                 store: RedisOperationStore(redis: redis, lifetime: settings.operationLifetime),
                 background: background, logger: logger, send: { await bridge.request($0) },
-                observe: { activeCampaign?.note(request: $0, reply: $1) })
+                observe: { contacts?.note(request: $0, reply: $1) })
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: EdgeHTTPSettings.process,
                 logger: logger

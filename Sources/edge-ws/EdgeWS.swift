@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Operations
+import PaymentContacts
 import RedisClient
 import ResponseCache
 import ServiceLifecycle
@@ -49,7 +50,9 @@ struct EdgeWS: AsyncParsableCommand {
             let cache = settings.cacheLifetime.map {
                 ResponseCache(lifetime: $0, redis: commands, logger: logger)
             }
-            let requests = Self.requests(settings, catalog, bridge, cache, logger)
+            let requests = Self.requests(
+                settings, catalog, bridge, cache,
+                PaymentContacts(redis: commands, isWanted: false, logger: logger), logger)
             let refusals = Refusals()
             var socketIO = settings.socketIO
             socketIO.allowSession = settings.limits.connectRate.map { rate in
@@ -88,8 +91,7 @@ struct EdgeWS: AsyncParsableCommand {
 
     private static func requests(
         _ settings: EdgeWSSettings, _ catalog: ServiceCatalog, _ bridge: BridgeClient?,
-        _ cache: ResponseCache?,
-        _ logger: Logger
+        _ cache: ResponseCache?, _ contacts: PaymentContacts, _ logger: Logger
     ) -> SocketRequests {
         var send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
         if let bridge { send = { await bridge.request($0) } }
@@ -98,6 +100,6 @@ struct EdgeWS: AsyncParsableCommand {
             limits: .init(
                 body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
                 perSocket: settings.maxRequestsPerSocket, total: settings.maxInFlight),
-            cache: cache, logger: logger, send: send)
+            cache: cache, contacts: contacts, logger: logger, send: send)
     }
 }

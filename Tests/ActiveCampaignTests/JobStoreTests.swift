@@ -2,10 +2,10 @@ import Foundation
 import Logging
 import NIOCore
 import RedisClient
-import Shared
 import Testing
 
 @testable import ActiveCampaign
+@testable import PaymentContacts
 
 private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMap(Int.init)
 
@@ -27,29 +27,9 @@ private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMa
     }
 }
 
-@Suite struct SucceededPaymentsTests {
-    private func payment(_ json: String) -> String? {
-        SucceededPayments.payment(in: ByteBuffer(string: json))
-    }
-
-    @Test func onlyAPaymentThatHasSucceeded() {
-        #expect(payment(#"{"id":"pi_1","status":"succeeded"}"#) == "pi_1")
-        #expect(payment(#"{"id":"pi_1","object":"payment_intent","status":"succeeded"}"#) == "pi_1")
-        for json in [
-            #"{"id":"pi_1","status":"processing"}"#, #"{"id":"re_1","object":"refund","status":"succeeded"}"#,
-            #"{"status":"succeeded"}"#, #"{"id":"","status":"succeeded"}"#, #"{"id":7,"status":"succeeded"}"#,
-            "[]",
-            #"{"id":"\#(String(repeating: "x", count: 256))","status":"succeeded"}"#,
-        ] {
-            #expect(payment(json) == nil)
-        }
-        #expect(
-            SucceededPayments.payment(named: ByteBuffer(string: #"{"id":"pi_1","status":"new"}"#)) == "pi_1")
-    }
-}
-
 /// Needs a redis-server: `REDIS_TEST_PORT` names its port on the loopback address.
 @Suite(.enabled(if: port != nil)) struct JobStoreTests {
+    private let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     private let contact = Contact(email: "a@x.example", firstName: "Ada")
 
     /// Runs `body` with a store of its own keys, and a new payment's id.
@@ -57,7 +37,6 @@ private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMa
         rate: Int = 100, timeout: Duration = .milliseconds(-4700),
         _ body: (JobStore, JobStore, String) async throws -> Void
     ) async throws {
-        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let redis = RedisClient(RedisConfiguration(host: "127.0.0.1", port: port ?? 0), logger: logger)
         let name = "test:\(UUID())"
         let keys = JobStore.Keys(
@@ -76,10 +55,17 @@ private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMa
         }
     }
 
-    private func note(_ store: JobStore, _ contact: Contact?, _ hasSucceeded: Bool, _ payment: String)
-        async throws
-    {
-        store.note(contact, hasSucceeded: hasSucceeded, payment: payment) { Issue.record("\($0)") }
+    /// What an edge does.
+    private func note(
+        _ store: JobStore, _ contact: Contact?, _ hasSucceeded: Bool, _ payment: String, isWanted: Bool = true
+    ) async throws {
+        let contacts = PaymentContacts(
+            redis: store.redis, isWanted: isWanted, logger: logger, stream: store.keys.jobs)
+        let customer = contact.map { #""receipt_email":"\#($0.email)","customer":{"name":"Ada"}"# } ?? ""
+        contacts.note(
+            request: ByteBuffer(string: "{\(customer)}"),
+            reply: ByteBuffer(
+                string: #"{"id":"\#(payment)","status":"\#(hasSucceeded ? "succeeded" : "new")"}"#))
         _ = try await store.redis.send(["PING"])
     }
 
@@ -127,6 +113,7 @@ private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMa
         try await withStore { store, _, payment in
             _ = try await store.redis.send(["DEL", .text(store.keys.jobs)])
             try await succeed(store, payment)
+            try await note(store, contact, true, payment, isWanted: false)
             #expect(
                 try await store.redis.send(["EXISTS", .text(SucceededPayments.key(payment))]) == .integer(0))
         }

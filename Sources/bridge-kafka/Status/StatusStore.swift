@@ -1,5 +1,6 @@
 import KafkaClient
 import NIOCore
+import PaymentContacts
 import RawJSON
 import RedisClient
 import ResponseCache

@@ -2,6 +2,7 @@ import HTTPTypes
 import Logging
 import NIOCore
 import Operations
+import PaymentContacts
 import RawJSON
 import ResponseCache
 import Shared
@@ -36,18 +37,21 @@ final class SocketRequests: Sendable {
     private let limits: Limits
     /// What edge-http keeps of answers; nil: nothing.
     private let cache: ResponseCache?
+    private let contacts: PaymentContacts?
     private let logger: Logger
     /// Nil when there is no bridge to send to.
     private let send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
     private let state = Mutex(State())
 
     init(
-        catalog: ServiceCatalog, limits: Limits, cache: ResponseCache? = nil, logger: Logger,
+        catalog: ServiceCatalog, limits: Limits, cache: ResponseCache? = nil,
+        contacts: PaymentContacts? = nil, logger: Logger,
         send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
     ) {
         self.catalog = catalog
         self.limits = limits
         self.cache = cache
+        self.contacts = contacts
         self.logger = logger
         self.send = send
     }
@@ -143,6 +147,9 @@ final class SocketRequests: Sendable {
                 let outcome = await send(request)
                 // Whoever has the acknowledgement must not find what was before over HTTP.
                 if !route.isCacheable { await self.cache?.noteChange(by: request, outcome) }
+                if case .reply(let reply) = outcome {
+                    self.contacts?.note(request: request.body, reply: reply)
+                }
                 self.ended(request.id, of: key)
                 let (status, answer) = Self.answer(outcome, of: request, route)
                 self.logger.debug(

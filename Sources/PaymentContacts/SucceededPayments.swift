@@ -1,5 +1,6 @@
 public import NIOCore
 import RawJSON
+import Shared
 
 /// What is known in Redis of a payment whose contact somebody is to be told of when it has succeeded, and the stream of those
 /// that have: written by whoever learns of it, the bridge or edge-http, in any order and any number of times.

@@ -1,9 +1,9 @@
-import NIOCore
+public import NIOCore
 import RawJSON
 import Shared
 
 /// Whom a payment's intent names: `receipt_email`, else the customer's e-mail.
-struct Contact: Sendable, Equatable {
+public struct Contact: Sendable, Equatable {
     /// Bytes (RFC 5321 §4.5.3.1.3, without the angle brackets).
     static let longestEmail = 254
     /// Bytes.
@@ -45,7 +45,7 @@ struct Contact: Sendable, Equatable {
     }
 
     /// As it is kept until the payment succeeds, and as ActiveCampaign's `contact/sync` wants it.
-    var json: ByteBuffer {
+    public var json: ByteBuffer {
         var buffer = ByteBuffer(string: "{\"email\":")
         buffer.writeJSONString(email)
         for (name, value) in [("firstName", firstName), ("lastName", lastName)] {
@@ -58,7 +58,7 @@ struct Contact: Sendable, Equatable {
     }
 
     /// Reads what ``json`` has written.
-    init?(json: ByteBuffer) {
+    public init?(json: ByteBuffer) {
         guard let members = try? RawJSON.object(json), let email = members["email"]?.string else {
             return nil
         }

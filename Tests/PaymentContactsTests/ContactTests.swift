@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import ActiveCampaign
+@testable import PaymentContacts
 
 @Suite struct ContactTests {
     private func contact(_ intent: String) -> Contact? { Contact(intent: ByteBuffer(string: intent)) }
