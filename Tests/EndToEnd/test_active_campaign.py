@@ -6,6 +6,7 @@ import time
 
 import pytest
 from harness.active_campaign import JOBS, KEY, SYNC, TAG, Planned, active_campaign, all_done, dead_letters, pay, telling, wait_done
+from harness.extra import Client, edge_ws
 from harness.processes import wait_until
 from harness.stack import intent
 
@@ -52,6 +53,16 @@ def test_a_customers_email_serves_as_well_and_a_tag_is_not_needed(stack, server)
         settle(stack, server, 2)
         assert {call.body for call in server.calls} == {b'{"contact":{"email":"b@x.example"}}'}
         assert len(server.contacts) == 1
+
+
+def test_a_payment_of_a_socket_counts(stack, server):
+    with telling(stack, server) as edge, edge_ws(stack, "ws-ac") as ws, Client(ws.port, query="?userId=ac") as client:
+        created = client.call("payment-intents.create", {**intent("ac"), "receipt_email": "socket@x.example"})
+        assert created["status"] == 201, created
+        assert client.call("payment-intents.confirm", {"id": created["body"]["id"]})["status"] == 200
+        server.wait(TAG)
+        settle(stack, server, 2)
+        assert server.calls[0].email == "socket@x.example" and "x.example" not in ws.log_text() + edge.log_text()
 
 
 def test_nobody_is_called_without_an_email_or_a_success(stack, server):
