@@ -33,7 +33,7 @@ extension ActiveCampaign {
                 help: "Id of the tag that contacts get; none by default.")
             let attempts = reader.integer(
                 "ACTIVE_CAMPAIGN_ATTEMPTS", default: 12, in: 1...100,
-                help: "Attempts for one contact, about half an hour by default; then it is a dead letter.")
+                help: "Attempts for one contact, by default over some 20 minutes; then it is a dead letter.")
             let rate = reader.integer(
                 "ACTIVE_CAMPAIGN_RATE", default: 5, in: 1...100,
                 help: "Calls of ActiveCampaign per second that all replicas together make.")
