@@ -2,6 +2,7 @@
 
 import email.utils
 import json
+import subprocess
 import time
 
 import pytest
@@ -176,3 +177,15 @@ def test_what_will_fail_again_is_a_dead_letter_at_once(stack, server):
         assert sorted(letter["reason"] for letter in dead_letters(stack)) == ["status 308", "status 422: email_invalid"]
         assert {letter["payment"] for letter in dead_letters(stack)} == {refused, moved}
         settle(stack, server, 2)
+
+
+def test_a_server_that_nobody_vouches_for_is_told_nothing(stack, tmp_path):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run([
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+    ], capture_output=True, check=True)
+    with active_campaign(stack, certificate=(certificate, key)) as server, telling(stack, server) as edge:
+        pay(stack, edge, "a@x.example")
+        assert "CERTIFICATE_VERIFY_FAILED" in edge.wait_log("contact not delivered yet")["reason"]
+        assert server.calls == []

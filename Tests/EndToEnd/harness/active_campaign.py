@@ -1,6 +1,7 @@
 """A server that behaves like ActiveCampaign's API, as far as the gateway calls it, and does what a test tells it."""
 
 import json
+import ssl
 import threading
 import time
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ class Planned:
 
 
 class ActiveCampaign:
-    def __init__(self):
+    def __init__(self, certificate: tuple | None = None):
         self.calls: list[Call] = []
         self.contacts: dict[str, dict] = {}
         self.tags: list[tuple[str, str]] = []
@@ -73,7 +74,11 @@ class ActiveCampaign:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -120,10 +125,10 @@ class ActiveCampaign:
 
 
 @contextmanager
-def active_campaign(stack: Stack):
+def active_campaign(stack: Stack, **options):
     """A new server, of whom Redis knows nothing."""
     stack.redis_cli("del", JOBS, DEAD, DELAYED, *(f"vy:activecampaign:{name}" for name in ("slot", "last", "pause")))
-    server = ActiveCampaign()
+    server = ActiveCampaign(**options)
     try:
         yield server
     finally:
