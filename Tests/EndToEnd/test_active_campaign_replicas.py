@@ -66,6 +66,22 @@ def test_a_stop_finishes_the_job_in_hand(stack, server):
         assert stack.redis_cli("xinfo", "consumers", JOBS, "activecampaign") == ""
 
 
+def test_a_rolling_restart_repeats_nothing(stack, server):
+    emails = [f"a{number}@x.example" for number in range(8)]
+    with telling(stack, server) as one, telling(stack, server, "edge-http-ac-2") as two:
+        for number, email in enumerate(emails):
+            pay(stack, (one, two)[number % 2], email)
+        for edge in (one, two):
+            done = len(server.of(TAG))
+            edge.terminate()
+            assert edge.wait(8) == 0
+            edge.start()
+            server.wait(TAG, min(done + 2, 8))
+        server.wait(TAG, 8, 20)
+        wait_done(stack)
+        assert sorted(call.email for call in server.of(SYNC)) == emails and len(server.of(TAG)) == 8
+
+
 def test_a_stop_that_cannot_wait_leaves_the_job_to_another(stack, server):
     with telling(stack, server, REST_TIMEOUT=30_000, SHUTDOWN_TIMEOUT=500) as edge:
         server.hangs = True
@@ -101,7 +117,8 @@ def test_requests_do_not_wait_for_it(stack, server):
         during = latencies(edge)
         server.released.set()
     print(f"median {before[30] * 1000:.1f} ms before, {during[30] * 1000:.1f} ms while it hangs; slowest {before[-1] * 1000:.1f} and {during[-1] * 1000:.1f} ms")
-    assert during[30] < before[30] * 2 + 0.01 and during[-1] < before[-1] * 3 + 0.1
+    # It hangs for 20 s.
+    assert during[30] < before[30] * 2 + 0.02 and during[-1] < 1
 
 
 @pytest.mark.disturbs
