@@ -16,19 +16,7 @@ public final class KafkaConsumer: Sendable {
         sessionTimeout: Duration = .seconds(30), logger: Logger,
         onEvents: @escaping @Sendable ([ConsumerEvent]) -> Void
     ) throws(KafkaError) {
-        let fetchMilliseconds =
-            fetchWait.components.seconds * 1000
-            + fetchWait.components.attoseconds / 1_000_000_000_000_000
-        var properties = [
-            "enable.auto.commit": "false", "enable.auto.offset.store": "false",
-            "allow.auto.create.topics": "false", "fetch.wait.max.ms": String(max(1, fetchMilliseconds)),
-            "heartbeat.interval.ms": "1000", "fetch.error.backoff.ms": "100",
-            "queued.max.messages.kbytes": "16384",
-            "session.timeout.ms": String(sessionTimeout.components.seconds * 1000),
-            "partition.assignment.strategy": "range,roundrobin",
-            "topic.metadata.refresh.interval.ms": "10000",
-            "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500",
-        ]
+        var properties = Self.properties(fetchWait: fetchWait, sessionTimeout: sessionTimeout)
         switch mode {
         case .assigned(_, let groupName):
             // librdkafka wants a name, though no group is ever joined.
@@ -68,6 +56,24 @@ public final class KafkaConsumer: Sendable {
                 queue.poll(limit: 1) { reader.read($0) }
             }
         }
+    }
+
+    static func properties(
+        fetchWait: Duration, sessionTimeout: Duration = .seconds(30)
+    ) -> [String: String] {
+        let fetchMilliseconds =
+            fetchWait.components.seconds * 1000
+            + fetchWait.components.attoseconds / 1_000_000_000_000_000
+        return [
+            "enable.auto.commit": "false", "enable.auto.offset.store": "false",
+            "allow.auto.create.topics": "false", "fetch.wait.max.ms": String(max(1, fetchMilliseconds)),
+            "heartbeat.interval.ms": "1000", "fetch.error.backoff.ms": "100",
+            "queued.max.messages.kbytes": "16384",
+            "session.timeout.ms": String(sessionTimeout.components.seconds * 1000),
+            "partition.assignment.strategy": "range,roundrobin",
+            "topic.metadata.refresh.interval.ms": "10000",
+            "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500",
+        ]
     }
 
     /// Stops fetching; records already fetched may still come.

@@ -13,6 +13,7 @@ struct BridgeKafkaSettings: ProcessSettings {
     let maxFrame: Int
     let allowedUserIDs: Set<UInt32>
     let broker: String
+    let kafka: KafkaProperties
     let group: String
     let replyTopic: String
     let replyPartitions: Int
@@ -55,6 +56,7 @@ struct BridgeKafkaSettings: ProcessSettings {
         broker = reader.string(
             "KAFKA_BROKER", default: "127.0.0.1:9092",
             help: "Kafka brokers as host:port, separated by commas.")
+        kafka = KafkaProperties(from: &reader)
         group = reader.string(
             "KAFKA_GROUP", default: "vy-gateway",
             help: "Consumer group of all bridges for the status topics; not that of a NestJS gateway.")

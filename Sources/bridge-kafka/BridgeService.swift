@@ -145,7 +145,10 @@ final class BridgeService: Service {
 
     private static func kafka(_ settings: BridgeKafkaSettings, _ common: CommonSettings) -> KafkaConfiguration
     {
-        KafkaConfiguration(brokers: settings.broker, clientID: "\(common.app)-\(common.instance)")
+        var configuration = KafkaConfiguration(
+            brokers: settings.broker, clientID: "\(common.app)-\(common.instance)")
+        configuration.properties = settings.kafka.properties
+        return configuration
     }
 
     private func attach(_ producer: KafkaProducer, generation: Int) async throws {
@@ -273,7 +276,7 @@ final class BridgeService: Service {
         let (status, eventLoop, settings, logger) = (status, eventLoop, settings, logger)
         var configuration = Self.kafka(settings, common)
         // A status topic may be made after the bridge has started.
-        configuration.properties["topic.metadata.refresh.interval.ms"] = "2000"
+        configuration.properties.merge(["topic.metadata.refresh.interval.ms": "2000"]) { own, _ in own }
         let mode = ConsumerMode.group(
             topics: settings.statusTopics, groupID: settings.group, instanceID: common.instance,
             startAtEarliest: true)

@@ -221,21 +221,3 @@ import Testing
         #expect(directory.look("a", park: 0, start) == .refused)
     }
 }
-
-@Suite struct BridgeKafkaSettingsTests {
-    @Test func theReplyPartitionFollowsTheInstanceAlone() {
-        let partitions = (0..<100).map { ReplyPartition.of(instance: "bridge-\($0)", partitions: 8) }
-        #expect(partitions == (0..<100).map { ReplyPartition.of(instance: "bridge-\($0)", partitions: 8) })
-        #expect(Set(partitions) == Set(0..<8))
-    }
-
-    @Test func everyWrongSettingIsNamed() {
-        let values = [
-            "KAFKA_REPLY_TOPIC": "a b", "KAFKA_STATUS_TOPICS": #"["ok","no/pe"]"#,
-            "KAFKA_DEAD_LETTER_TOPIC": "..", "BRIDGE_ALLOWED_UIDS": "[-1]", "BRIDGE_WINDOW": "0",
-        ]
-        var reader = SettingsReader(value: { values[$0] }, readFile: { _ in "" })
-        _ = BridgeKafkaSettings(from: &reader)
-        #expect(reader.mistakes.count == 5, "\(reader.mistakes)")
-    }
-}

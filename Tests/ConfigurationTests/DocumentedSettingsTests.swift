@@ -59,8 +59,9 @@ import Testing
                 + "# A secret NAME may also be given as NAME_FILE, the path of a file that holds it.\n"
                 + Self.entries().map { entry in
                     let who = entry.processes.joined(separator: ", ")
-                    return
-                        "\n# \(entry.setting.help) (\(who))\n\(entry.setting.name)=\(entry.setting.defaultText)\n"
+                    let line = "\(entry.setting.name)=\(entry.setting.defaultText)"
+                    return "\n# \(entry.setting.help) (\(who))\n"
+                        + (entry.setting.isPrefix ? "# \(entry.setting.name)…=" : line) + "\n"
                 }.joined()
         }
     }
@@ -72,7 +73,8 @@ import Testing
             let rows = Self.entries().map { entry in
                 let value = entry.setting.defaultText.isEmpty ? "" : "`\(entry.setting.defaultText)`"
                 let secret = entry.setting.isSecret ? " Secret; also as `\(entry.setting.name)_FILE`." : ""
-                return "| `\(entry.setting.name)` | \(entry.processes.joined(separator: ", ")) | \(value) "
+                let name = entry.setting.name + (entry.setting.isPrefix ? "…" : "")
+                return "| `\(name)` | \(entry.processes.joined(separator: ", ")) | \(value) "
                     + "| \(entry.setting.help)\(secret) |"
             }
             let table = ["| variable | process | default | meaning |", "|---|---|---|---|"] + rows

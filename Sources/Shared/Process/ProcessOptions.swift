@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Foundation
 public import Logging
 public import ServiceLifecycle
 import UnixSignals
@@ -80,14 +81,14 @@ public struct ProcessOptions: ParsableArguments {
     ) throws -> (Settings, CommonSettings)? {
         var mistakes: [String] = []
         let file = fileValues(&mistakes)
-        var reader = SettingsReader { name in
-            getenv(name).map { String(cString: $0) } ?? file[name]
-        }
+        var reader = SettingsReader(
+            value: { name in getenv(name).map { String(cString: $0) } ?? file[name] },
+            names: { Set(ProcessInfo.processInfo.environment.keys).union(file.keys).sorted() })
         let common = CommonSettings(from: &reader)
         let settings = Settings(from: &reader)
         mistakes += reader.mistakes
         if printConfig {
-            for setting in reader.settings {
+            for setting in reader.settings where !setting.isPrefix {
                 print("\(setting.name)=\(setting.isSecret && !setting.text.isEmpty ? "***" : setting.text)")
             }
         }

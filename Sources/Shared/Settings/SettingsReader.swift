@@ -15,21 +15,27 @@ public struct SettingsReader {
         public let isSecret: Bool
         /// The text in force: the given one, else the default.
         public let text: String
+        /// Whether the name stands for all that begin with it.
+        public var isPrefix = false
     }
 
     private let value: (String) -> String?
+    private let names: () -> [String]
     private let readFile: (String) throws -> String
     public private(set) var settings: [Setting] = []
     public private(set) var mistakes: [String] = []
 
     /// - Parameters:
     ///   - value: looks a variable up; an empty text counts as not set.
+    ///   - names: the variables that there are.
     ///   - readFile: reads the file that a `NAME_FILE` variable names.
     public init(
         value: @escaping (String) -> String?,
+        names: @escaping () -> [String] = { [] },
         readFile: @escaping (String) throws -> String = SettingsReader.contents(ofFile:)
     ) {
         self.value = { name in value(name).flatMap { $0.isEmpty ? nil : $0 } }
+        self.names = names
         self.readFile = readFile
     }
 
@@ -133,6 +139,25 @@ public struct SettingsReader {
         if let chosen = choices.first(where: { $0.key == text.lowercased() }) { return chosen.value }
         mistake("\(name): '\(text)' is none of \(choices.map(\.key).joined(separator: ", "))")
         return choices.first { $0.key == defaultText }?.value
+    }
+
+    /// All that is set under names with this prefix, by the rest of their names.
+    public mutating func values(
+        prefix: String, isSecret: (String) -> Bool, help: String
+    ) -> [(name: String, value: String)] {
+        settings.append(
+            Setting(name: prefix, defaultText: "", help: help, isSecret: false, text: "", isPrefix: true))
+        var found: [(name: String, value: String)] = []
+        for name in names().sorted() where name.hasPrefix(prefix) && name.count > prefix.count {
+            guard let text = value(name) else { continue }
+            settings.append(
+                Setting(
+                    name: name, defaultText: "", help: "",
+                    isSecret: isSecret(String(name.dropFirst(prefix.count))),
+                    text: text))
+            found.append((String(name.dropFirst(prefix.count)), text))
+        }
+        return found
     }
 
     private mutating func list<Item>(
