@@ -31,5 +31,12 @@ public struct KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
     public var isFatal: Bool { code == RD_KAFKA_RESP_ERR__FATAL.rawValue }
 
     static let closed = KafkaError(RD_KAFKA_RESP_ERR__DESTROY)
+    /// Of one connection to one broker.
+    var isOfConnection: Bool {
+        [
+            RD_KAFKA_RESP_ERR__SSL, RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR__RESOLVE,
+            RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__TIMED_OUT,
+        ].contains { $0.rawValue == code }
+    }
     var isAllBrokersDown: Bool { code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN.rawValue }
 }

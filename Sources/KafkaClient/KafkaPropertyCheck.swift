@@ -9,7 +9,7 @@ extension KafkaConfiguration {
             do throws(KafkaError) {
                 rd_kafka_conf_destroy(try KafkaConfiguration.empty([name: value]).make([:], events: 0))
             } catch {
-                problems.append(error.message)
+                problems.append("\(name): \(error.message)")
             }
         }
         guard problems.isEmpty else { return problems }

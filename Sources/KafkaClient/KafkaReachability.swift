@@ -7,21 +7,25 @@ import NIOCore
 /// metadata about 10 times a second.
 struct KafkaReachability {
     private var isUp = false
-    private var lastReason: String?
+    private var isToldDown = false
+    /// What kept the last connection from being made; librdkafka says it before it says that all brokers are down.
+    private var cause: String?
     private var nextProbe = NIODeadline.distantPast
 
     /// The change that an error event means.
     mutating func failed(_ error: KafkaError) -> KafkaState? {
-        guard error.isAllBrokersDown, isUp || lastReason == nil else { return nil }
+        if error.isOfConnection { cause = error.message }
+        guard error.isAllBrokersDown, isUp || !isToldDown else { return nil }
         isUp = false
-        lastReason = error.message
-        return .down(error.message)
+        isToldDown = true
+        return .down([error.message, cause].compactMap { $0 }.joined(separator: "; last: "))
     }
 
     /// A record was delivered or read.
     mutating func succeeded() -> KafkaState? {
         guard !isUp else { return nil }
         isUp = true
+        cause = nil
         return .up
     }
 

@@ -68,7 +68,7 @@ struct KafkaProperties: Sendable {
         let user = reader.optionalString("KAFKA_SASL_USERNAME", help: "User for PLAIN and SCRAM.")
         let password = reader.secret("KAFKA_SASL_PASSWORD", help: "Password for PLAIN and SCRAM.")
         guard security.hasSASL else {
-            if reader.isSet("KAFKA_SASL_MECHANISM") || user != nil || password != nil {
+            if user != nil || password != nil {
                 reader.mistake("KAFKA_SASL_…: KAFKA_SECURITY_PROTOCOL '\(security.rawValue)' has no SASL")
             }
             return [:]
