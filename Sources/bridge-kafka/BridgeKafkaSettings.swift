@@ -27,6 +27,8 @@ struct BridgeKafkaSettings: ProcessSettings {
     let statusTopics: [String]
     let deadLetterTopic: String
     let statusUserField: String
+    /// Nil: no update is told to be older than another.
+    let statusVersionFields: StatusVersion.Fields?
     let historyLimit: Int
     let historyTTL: Duration
     /// Nil: no answers are cached.
@@ -94,6 +96,17 @@ struct BridgeKafkaSettings: ProcessSettings {
             help: "Topic for status updates that name no user; created if missing.", &reader)
         statusUserField = reader.string(
             "STATUS_USER_FIELD", default: "userId", help: "Field of a status update that names its user.")
+        let version = reader.optionalString(
+            "STATUS_VERSION_FIELD",
+            help:
+                "Field of a status update that grows with each of one thing, a whole number or an RFC 3339 time; "
+                + "what is not later than the last one is not pushed. Empty: all are.")
+        let thing = reader.string(
+            "STATUS_ID_FIELD", default: "id",
+            help:
+                "Field that says what STATUS_VERSION_FIELD is a version of; where it is missing, the record's key."
+        )
+        statusVersionFields = version.map { StatusVersion.Fields(version: $0, thing: thing) }
         historyLimit = reader.integer(
             "STATUS_HISTORY_LIMIT", default: 100, in: 1...100_000,
             help: "Status updates that are kept per user for clients that reconnect.")

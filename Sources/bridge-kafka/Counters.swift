@@ -21,6 +21,8 @@ struct Counters: Equatable {
         var written = 0
         /// Redeliveries that Redis had taken before.
         var skipped = 0
+        /// Older than one that was published, or the same once more, by their version.
+        var superseded = 0
         var deadLettered = 0
         /// Dead letters that Kafka refuses for good.
         var lost = 0
@@ -59,6 +61,7 @@ extension Counters {
             "keptLost": "\(kept.lost)",
             "failures": .dictionary(failures.mapValues { "\($0)" }),
             "statusWritten": "\(status.written)", "statusSkipped": "\(status.skipped)",
+            "statusSuperseded": "\(status.superseded)",
             "statusDeadLettered": "\(status.deadLettered)", "statusLost": "\(status.lost)",
             "statusRetries": "\(status.retries)",
         ]

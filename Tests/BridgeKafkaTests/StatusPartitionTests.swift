@@ -23,7 +23,7 @@ import Testing
     }
 
     private func write(_ offset: Int64) -> StatusPartition.Action {
-        .write(offset: offset, userID: "u", data: value)
+        .write(offset: offset, userID: "u", data: value, version: nil)
     }
 
     private func makeReady() {
@@ -101,14 +101,14 @@ import Testing
                 KafkaMessage(
                     topic: "s", partition: 0, offset: 1, timestamp: nil,
                     key: key.map { ByteBuffer(string: $0) }, value: ByteBuffer(string: value),
-                    headers: headers), userField: "userId")
+                    headers: headers), userField: "userId", versionFields: nil)
         }
         let header = KafkaHeader("x-user-id", "h")
         func data(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
         #expect(
             update(#"{"userId":123}"#, [header], key: "k")
-                == .update(userID: "123", data: data(#"{"userId":123}"#)))
-        #expect(update(" {} ", [header], key: "k") == .update(userID: "h", data: data("{}")))
-        #expect(update("{}", [], key: "k") == .update(userID: "k", data: data("{}")))
+                == .update(userID: "123", data: data(#"{"userId":123}"#), version: nil))
+        #expect(update(" {} ", [header], key: "k") == .update(userID: "h", data: data("{}"), version: nil))
+        #expect(update("{}", [], key: "k") == .update(userID: "k", data: data("{}"), version: nil))
     }
 }

@@ -11,7 +11,7 @@ struct StatusPartition {
     enum Action: Equatable {
         /// Compare the offset remembered in Redis with the partition's end: a topic that was made anew starts over.
         case check
-        case write(offset: Int64, userID: String, data: ByteBuffer)
+        case write(offset: Int64, userID: String, data: ByteBuffer, version: StatusVersion?)
         /// Produce the ``StatusPartition/head`` to the dead-letter topic.
         case deadLetter(reason: String)
         case pause
@@ -24,6 +24,8 @@ struct StatusPartition {
         case done
         /// Redis had taken this one before.
         case skipped
+        /// A later one of the same thing has been there.
+        case superseded
         /// Try again later.
         case failed
     }
@@ -46,6 +48,7 @@ struct StatusPartition {
     }
 
     private let userField: String
+    private let versionFields: StatusVersion.Fields?
     private let limits: Limits
     private var queue: Deque<KafkaMessage> = []
     private var step = Step.idle
@@ -56,8 +59,11 @@ struct StatusPartition {
     private var committed: Int64?
     private var commitAt: NIODeadline?
 
-    init(userField: String, limits: Limits = Limits()) {
+    init(
+        userField: String, versionFields: StatusVersion.Fields? = nil, limits: Limits = Limits()
+    ) {
         self.userField = userField
+        self.versionFields = versionFields
         self.limits = limits
     }
 
@@ -146,8 +152,9 @@ struct StatusPartition {
         }
         guard let record = queue.first else { return [] }
         step = .working
-        switch StatusUpdate(record, userField: userField) {
-        case .update(let userID, let data): return [.write(offset: record.offset, userID: userID, data: data)]
+        switch StatusUpdate(record, userField: userField, versionFields: versionFields) {
+        case .update(let userID, let data, let version):
+            return [.write(offset: record.offset, userID: userID, data: data, version: version)]
         case .deadLetter(let reason): return [.deadLetter(reason: reason)]
         }
     }

@@ -97,7 +97,9 @@ final class StatusPath {
         for partition in list {
             lastGeneration += 1
             partitions[partition] = Assigned(
-                generation: lastGeneration, machine: StatusPartition(userField: settings.statusUserField))
+                generation: lastGeneration,
+                machine: StatusPartition(
+                    userField: settings.statusUserField, versionFields: settings.statusVersionFields))
             update(partition) { $0.start() }
         }
     }
@@ -163,11 +165,12 @@ final class StatusPath {
                 try await store.forgetOffset(of: partition, from: end)
                 return .done
             }
-        case .write(let offset, let userID, let data):
+        case .write(let offset, let userID, let data, let version):
             let entry = StatusEntry(
-                partition: partition, offset: offset, userID: userID, event: partition.topic, data: data)
+                partition: partition, offset: offset, userID: userID, event: partition.topic, data: data,
+                version: version)
             let store = store
-            run(partition, generation) { try await store.append(entry) ? .done : .skipped }
+            run(partition, generation) { try await store.append(entry) }
         case .deadLetter(let reason):
             if let head { deadLetter(head, reason, partition, generation) }
         }
@@ -193,8 +196,12 @@ final class StatusPath {
     ) {
         switch result {
         case .success(let result):
-            if result == .skipped { counters.skipped += 1 }
-            if result == .done { counters.written += 1 }
+            switch result {
+            case .done: counters.written += 1
+            case .skipped: counters.skipped += 1
+            case .superseded: counters.superseded += 1
+            case .failed: break
+            }
             finished(partition, generation, result)
         case .failure(let error):
             logger.debug("a status update has to wait", metadata: ["reason": "\(error)"])

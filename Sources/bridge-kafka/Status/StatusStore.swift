@@ -15,14 +15,14 @@ struct StatusEntry: Sendable {
     let event: String
     /// A JSON object.
     let data: ByteBuffer
+    /// Nil where it has none.
+    let version: StatusVersion?
 }
 
 /// Where status updates go.
 protocol StatusStore: Sendable {
-    /// Appends to the user's history and publishes, once per offset.
-    ///
-    /// - Returns: false when this offset had been taken before.
-    func append(_ entry: StatusEntry) async throws -> Bool
+    /// Appends to the user's history and publishes, once per offset and once per version.
+    func append(_ entry: StatusEntry) async throws -> StatusPartition.Result
 
     /// Forgets the offset remembered for a partition if it is `end` or later, which only a partition made anew explains.
     func forgetOffset(of partition: TopicPartition, from end: Int64) async throws
@@ -32,11 +32,24 @@ protocol StatusStore: Sendable {
 struct RedisStatusStore: StatusStore {
     /// One atomic step, so that a crash between two of them neither loses an update nor publishes it twice. Each entry
     /// names the one before it, by which a reader sees whether something is missing in between. Cached answers about what
-    /// has changed are out of date as soon as the update is on its way.
+    /// has changed are out of date as soon as the update is on its way. What is not later than the last one of the same
+    /// thing is passed over, with its offset.
+    ///
+    /// KEYS: offset, history, channel, version. ARGV: offset, length and expiry (ms) of the history, event, the same as
+    /// JSON, data, what has changed and how long answers are cached (``CacheScripts``), order and content of the version.
     static let appendScript =
         """
         local seen = redis.call('GET', KEYS[1])
         if seen and tonumber(seen) >= tonumber(ARGV[1]) then return false end
+        if (ARGV[9] or '') ~= '' then
+          local known = redis.call('GET', KEYS[4])
+          local order, content = string.sub(known or '', 1, 20), string.sub(known or '', 21)
+          if ARGV[9] < order or ARGV[9] == order and ARGV[10] == content then
+            redis.call('SET', KEYS[1], ARGV[1])
+            return 'superseded'
+          end
+          redis.call('SET', KEYS[4], ARGV[9] .. ARGV[10], 'PX', ARGV[3])
+        end
         local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
         local prev = last and last[1] or '0-0'
         local id = redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], '*',
@@ -63,9 +76,9 @@ struct RedisStatusStore: StatusStore {
 
     /// Comes before the other steps, since it does no harm twice: the payment is in the stream before its offset counts as seen.
     static let succeededScript =
-        SucceededPayments.functions + "succeeded(KEYS[4], KEYS[5], ARGV[9])\n" + appendScript
+        SucceededPayments.functions + "succeeded(KEYS[5], KEYS[6], ARGV[11])\n" + appendScript
 
-    func append(_ entry: StatusEntry) async throws -> Bool {
+    func append(_ entry: StatusEntry) async throws -> StatusPartition.Result {
         var event = ByteBuffer()
         event.writeJSONString(entry.event)
         let changed = cacheLifetime == nil ? "" : ResourceNames.ofChange(entry.data).joined
@@ -75,14 +88,16 @@ struct RedisStatusStore: StatusStore {
             keys: [
                 Self.offsetKey(entry.partition), UserKeys.history(entry.userID),
                 UserKeys.updates(entry.userID),
+                Self.versionKey(entry.partition.topic, entry.version?.thing ?? ""),
             ] + (payment.map { [SucceededPayments.key($0), SucceededPayments.stream] } ?? []),
             arguments: [
                 RedisArgument(entry.offset), RedisArgument(historyLimit),
                 RedisArgument(historyTTL.milliseconds),
                 .text(entry.event), .bytes(event), .bytes(entry.data),
                 .text(changed), RedisArgument(cacheLifetime?.milliseconds ?? 0),
+                .text(entry.version?.order ?? ""), .text(entry.version?.content ?? ""),
             ] + (payment.map { [.text($0)] } ?? []))
-        return reply != .null
+        return reply == .null ? .skipped : reply.text == "superseded" ? .superseded : .done
     }
 
     func forgetOffset(of partition: TopicPartition, from end: Int64) async throws {
@@ -92,5 +107,9 @@ struct RedisStatusStore: StatusStore {
 
     static func offsetKey(_ partition: TopicPartition) -> String {
         "vy:offset:\(partition.topic):\(partition.partition)"
+    }
+
+    private static func versionKey(_ topic: String, _ thing: String) -> String {
+        "vy:version:\(topic):\(thing)"
     }
 }

@@ -5,12 +5,12 @@ import Shared
 
 /// What a status record means: an update of one user's, or something that goes to the dead-letter topic.
 enum StatusUpdate: Equatable {
-    case update(userID: String, data: ByteBuffer)
+    case update(userID: String, data: ByteBuffer, version: StatusVersion?)
     case deadLetter(reason: String)
 
     static let userHeader = "x-user-id"
 
-    init(_ record: KafkaMessage, userField: String) {
+    init(_ record: KafkaMessage, userField: String, versionFields: StatusVersion.Fields?) {
         guard let value = record.value else {
             self = .deadLetter(reason: "the value is null")
             return
@@ -31,7 +31,10 @@ enum StatusUpdate: Equatable {
             self = .deadLetter(reason: "the user id is longer than \(UserID.longest) bytes")
             return
         }
-        self = .update(userID: user, data: RawJSON.trimmed(value))
+        let data = RawJSON.trimmed(value)
+        self = .update(
+            userID: user, data: data,
+            version: versionFields.flatMap { StatusVersion($0, of: members, key: record.key, value: data) })
     }
 
     private static func user(_ record: KafkaMessage) -> String? {
