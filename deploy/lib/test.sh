@@ -68,7 +68,7 @@ dev_test() {
     trap 'exit 143' TERM
     stage 'install' ensure_everything || ready=no
     if [[ $ready == no ]]; then
-        for name in 'format' 'build' 'unit tests' 'fuzz targets' 'end-to-end tests'; do skip "$name"; done
+        for name in 'format' 'build' 'unit tests' 'fuzz targets' 'end-to-end tests' 'chaos'; do skip "$name"; done
     else
         if [[ $what != e2e ]]; then
             stage 'format' check_format || true
@@ -83,8 +83,10 @@ dev_test() {
         if [[ $what != unit ]]; then
             if stage 'build for release' build_release "${PRODUCTS[@]}" conformance-server; then
                 stage 'end-to-end tests' end_to_end_tests "$@" || true
+                if [[ $what == all ]]; then stage 'chaos' chaos_tests || true; fi
             else
                 skip 'end-to-end tests'
+                if [[ $what == all ]]; then skip 'chaos'; fi
             fi
         fi
     fi

@@ -51,10 +51,11 @@ class Kafka:
             self._kcat(*words, file.name)
 
     @contextlib.contextmanager
-    def producer(self, topic: str) -> Iterator[Callable[[str, bytes], None]]:
-        """Sends records, key and value, of one line each; all are with the broker at the end."""
+    def producer(self, topic: str, *, quiet: bool = False) -> Iterator[Callable[[str, bytes], None]]:
+        """Sends records, key and value, of one line each; all are with the broker at the end. `quiet`: says nothing when it loses the broker."""
         words = ["-P", "-t", topic, "-K", "\t", "-X", "enable.idempotence=true", "-X", "queue.buffering.max.ms=1"]
-        with subprocess.Popen(["kcat", "-b", self.broker, *words], stdin=subprocess.PIPE, bufsize=0) as child:
+        with subprocess.Popen(["kcat", "-b", self.broker, *words], stdin=subprocess.PIPE, bufsize=0,
+                              stderr=subprocess.DEVNULL if quiet else None) as child:
 
             def send(key: str, value: bytes) -> None:
                 child.stdin.write(key.encode() + b"\t" + value + b"\n")

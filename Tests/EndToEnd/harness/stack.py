@@ -156,9 +156,10 @@ class Stack:
             admin = int(process.wait_log("admin listening", seconds)["port"])
             self.admin[process.name] = admin
             is_http = process.name.startswith("edge-http")
-            setting = "BRIDGE_ADMIN_PORT" if process is self.bridge else "HTTP_ADMIN_PORT" if is_http else "WS_ADMIN_PORT"
+            is_bridge = process.name.startswith("bridge")
+            setting = "BRIDGE_ADMIN_PORT" if is_bridge else "HTTP_ADMIN_PORT" if is_http else "WS_ADMIN_PORT"
             process.env[setting] = admin
-            if process is not self.bridge:
+            if not is_bridge:
                 self.ports[process.name] = int(listening["port"])
                 process.env["APP_PORT" if is_http else "WS_PORT"] = listening["port"]
 

@@ -1,0 +1,78 @@
+"""The stack under test: two bridges, two replicas of each edge, and servers that lose nothing which they have acknowledged."""
+
+import time
+
+from harness.extra import SECRET
+from harness.processes import Process, ProcessFailure
+from harness.stack import Stack
+
+SETTINGS = {
+    # Callers are told apart by their tokens. One of these callers sends less than the limit, but its retries must not meet it.
+    "AUTH_JWT_SECRET": SECRET, "RATE_LIMIT_CALLER": 0,
+    # No freeze lasts until a peer is given up for its silence: a client would have to be told why it lost an answer.
+    "WS_PING_INTERVAL": 3000, "WS_PING_TIMEOUT": 12_000, "WS_DRAIN_TIME": 1000, "HTTP_IDLE_TIMEOUT": 300_000,
+    "SHUTDOWN_TIMEOUT": 4000, "KAFKA_REPLY_TIMEOUT": 3000, "KAFKA_REPLY_TIMEOUT_MAX": 60_000, "KAFKA_SEND_TIMEOUT": 3000, "STATUS_VERSION_FIELD": "version",
+}
+
+
+class ChaosStack(Stack):
+    def __init__(self, name: str = "chaos", *, bridges: int = 2, replicas: int = 2):
+        super().__init__(name, replicas=replicas)
+        socket = {n: self.folder / f"bridge-{n}" / "run" / "bridge.sock" for n in range(1, bridges + 1)}
+        self.bridges = [
+            self._add(f"bridge-{n}", self.bridge.command, {
+                **self.bridge.env, **SETTINGS, "INSTANCE": f"{name}-bridge-{n}", "BRIDGE_SOCKET": path})
+            for n, path in socket.items()]
+        self.https = [
+            self._add(f"edge-http-{n}", self.http.command, {
+                **self.http.env, **SETTINGS, "INSTANCE": f"edge-http-{n}", "BRIDGE_SOCKET": socket[(n - 1) % bridges + 1]})
+            for n in range(1, replicas + 1)]
+        for n, process in enumerate(self.ws):
+            process.env |= {**SETTINGS, "BRIDGE_SOCKET": socket[n % bridges + 1]}
+        self.bridge, self.http = self.bridges[0], self.https[0]
+        self.sockets = list(socket.values())
+
+    def _redis_command(self) -> list:
+        return [*super()._redis_command()[:-1], "yes", "--appendfsync", "always"]
+
+    @property
+    def processes(self) -> list[Process]:
+        return [self.own_redis, self.own_broker, self.demo, *self.own]
+
+    @property
+    def own(self) -> list[Process]:
+        return [*self.bridges, *self.https, *self.ws]
+
+    def start(self) -> "ChaosStack":
+        for path in self.sockets:
+            path.parent.mkdir(parents=True, mode=0o750)
+        (self.folder / "broker/data").mkdir(parents=True, exist_ok=True)
+        for process in self.processes:
+            process.start()
+            self.wait_started(process)
+        self.wait_all_ready()
+        return self
+
+    def producers(self) -> list[Process]:
+        """Those that write to the broker."""
+        return [*self.bridges, self.demo]
+
+    def successor(self, bridge: Process) -> Process:
+        """A second bridge on the same socket, which is started and then takes the first one's place."""
+        process = Process(bridge.name, bridge.command, bridge.folder, {**bridge.env, "BRIDGE_ADMIN_PORT": 0})
+        process.start()
+        process.wait_log("listening")
+        self.admin[bridge.name] = int(process.wait_log("admin listening")["port"])
+        self.bridges[self.bridges.index(bridge)] = process
+        return process
+
+    def wait_until_well(self, seconds: float) -> list[str]:
+        """Waits until all is ready; a sentence for each process that is not."""
+        end = time.monotonic() + seconds
+        complaints = []
+        for process in self.own:
+            try:
+                self.wait_ready(process, max(0.1, end - time.monotonic()))
+            except ProcessFailure as failure:
+                complaints.append(str(failure))
+        return complaints
