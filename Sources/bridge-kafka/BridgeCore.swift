@@ -31,10 +31,11 @@ final class BridgeCore: BridgeServerDelegate {
     private var wakeUp: (at: NIODeadline, task: Scheduled<Void>)?
     private let onReplaced: @Sendable () -> Void
     private let onProducerLost: @Sendable () -> Void
+    private let standIns: ReplyStandIns
 
     init(
         _ settings: BridgeKafkaSettings, eventLoop: any EventLoop, jobs: JobRunner,
-        readiness: BridgeReadiness, replies: any ReplyStore, logger: Logger,
+        readiness: BridgeReadiness, replies: any ReplyStore, standIns: ReplyStandIns, logger: Logger,
         onReplaced: @escaping @Sendable () -> Void,
         onProducerLost: @escaping @Sendable () -> Void
     ) {
@@ -43,6 +44,7 @@ final class BridgeCore: BridgeServerDelegate {
         self.jobs = jobs
         self.readiness = readiness
         keeper = ReplyKeeper(store: replies, eventLoop: eventLoop)
+        self.standIns = standIns
         self.logger = logger
         self.onReplaced = onReplaced
         self.onProducerLost = onProducerLost
@@ -70,7 +72,9 @@ final class BridgeCore: BridgeServerDelegate {
     func start(instance: String) -> EventLoopFuture<Void> {
         let server = BridgeServer(
             BridgeServerConfiguration(
-                path: settings.bridgeSocket, instance: instance, window: settings.window,
+                path: settings.bridgeSocket, instance: instance,
+                replySource: ReplySource(partition: settings.replyPartition, instance: instance).text,
+                window: settings.window,
                 maxFrame: settings.maxFrame, allowedUserIDs: settings.allowedUserIDs),
             delegate: self, eventLoop: eventLoop, logger: logger)
         self.server = server
@@ -199,6 +203,8 @@ final class BridgeCore: BridgeServerDelegate {
         perform(table.resumed(id, edge: session, timeout: timeout, .now()))
         scheduleWakeUp()
     }
+
+    func stoodIn(for replySource: String) { ReplySource(replySource).map(standIns.add) }
 
     func cancelled(_ id: BridgeRequestID, by session: BridgeSession) { table.cancelled(id) }
 

@@ -13,6 +13,7 @@ final class BridgeService: Service {
     private let logger: Logger
     private let eventLoop: any EventLoop
     private let jobs: JobRunner
+    private let standIns: ReplyStandIns
     private let readiness: BridgeReadiness
     private let core: NIOLoopBoundBox<BridgeCore>
     private let status: NIOLoopBoundBox<StatusPath>
@@ -38,10 +39,12 @@ final class BridgeService: Service {
         let (lost, losses) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingOldest(1))
         let jobs = JobRunner()
         let readiness = BridgeReadiness()
+        // A reply may be as late as the longest deadline, and the request was made before its edge came here.
+        let standIns = ReplyStandIns(lasting: settings.longestTimeout + .seconds(30), logger: logger)
         let core: NIOLoopBoundBox<BridgeCore> = .makeBoxSendingValue(
             BridgeCore(
                 settings, eventLoop: eventLoop, jobs: jobs, readiness: readiness, replies: replies,
-                logger: logger,
+                standIns: standIns, logger: logger,
                 onReplaced: { stop.yield("another bridge took over") }, onProducerLost: { losses.yield() }),
             eventLoop: eventLoop)
         let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
@@ -72,6 +75,7 @@ final class BridgeService: Service {
         self.logger = logger
         self.eventLoop = eventLoop
         self.jobs = jobs
+        self.standIns = standIns
         self.readiness = readiness
         self.core = core
         self.status = status
@@ -88,8 +92,10 @@ final class BridgeService: Service {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.jobs.run() }
             group.addTask { await self.renewProducers() }
+            group.addTask { await self.standIn() }
             await self.serve()
             self.losses.finish()
+            self.standIns.stop()
             self.jobs.stop()
         }
         if let failure = failure.withLock({ $0 }) { throw failure }
@@ -236,26 +242,51 @@ final class BridgeService: Service {
         guard let count = try await admin.topics()[settings.replyTopic] else {
             throw StartError(description: "the topic \(settings.replyTopic) does not show up")
         }
-        let number =
-            settings.replyPartition.map { Int32($0) }
-            ?? ReplyPartition.of(instance: common.instance, partitions: count)
+        let number = ownReplies.number(of: count)
         guard number < count else {
             throw StartError(
                 description: "KAFKA_REPLY_PARTITION is \(number), but \(settings.replyTopic) has \(count)")
         }
+        let consumer = try await readReplies(number) { $0 }
+        consumers.withLock { $0.reply = consumer }
+    }
+
+    private var ownReplies: ReplySource {
+        ReplySource(partition: settings.replyPartition, instance: common.instance)
+    }
+
+    private func readReplies(
+        _ number: Int32, _ filter: @escaping @Sendable ([ConsumerEvent]) -> [ConsumerEvent]
+    ) async throws -> KafkaConsumer {
         let partition = TopicPartition(settings.replyTopic, number)
         let start = TopicPartitionOffset(partition, try await replyOffset(partition))
         let (core, eventLoop, settings, logger) = (core, eventLoop, settings, logger)
         let configuration = Self.kafka(settings, common)
-        let consumer = try await eventLoop.submit {
+        return try await eventLoop.submit {
             try KafkaConsumer(
                 configuration, mode: .assigned([start], groupName: settings.group),
                 fetchWait: settings.fetchWait, logger: logger
             ) { events in
-                eventLoop.execute { core.value.handle(events) }
+                let wanted = filter(events)
+                eventLoop.execute { core.value.handle(wanted) }
             }
         }.get()
-        consumers.withLock { $0.reply = consumer }
+    }
+
+    /// Reads replies of bridges that edges come from; only the own partition is named in requests.
+    private func standIn() async {
+        await standIns.run { source in
+            guard let count = try await self.producer.admin.topics()[self.settings.replyTopic] else {
+                throw StartError(description: "the topic \(self.settings.replyTopic) does not show up")
+            }
+            let number = source.number(of: count)
+            guard number < count else { return nil }
+            return number == self.ownReplies.number(of: count) ? nil : number
+        } open: { number in
+            try await self.readReplies(number) { events in
+                events.filter { if case .message = $0 { true } else { false } }
+            }
+        }
     }
 
     /// Where replies may be that nobody has read: what came within the longest timeout, else only what comes now.

@@ -25,7 +25,7 @@ struct EdgeHTTP: AsyncParsableCommand {
         try await options.run(EdgeHTTPSettings.self) { settings, common, logger in
             let bridge = BridgeClient(
                 .init(
-                    path: settings.bridgeSocket, role: EdgeHTTPSettings.process,
+                    paths: settings.bridgeSockets, role: EdgeHTTPSettings.process,
                     instance: common.instance, build: Build.version),
                 logger: logger)
             let redis = RedisClient(

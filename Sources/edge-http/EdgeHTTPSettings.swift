@@ -12,7 +12,7 @@ struct EdgeHTTPSettings: ProcessSettings {
     let port: Int
     let adminHost: String
     let adminPort: Int
-    let bridgeSocket: String
+    let bridgeSockets: [String]
     let operations: OperationSettings
     let maxConnections: Int
     let maxInFlight: Int
@@ -40,7 +40,7 @@ struct EdgeHTTPSettings: ProcessSettings {
         adminPort = reader.port(
             "HTTP_ADMIN_PORT", default: 4141,
             help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`).")
-        bridgeSocket = BridgeSocketSetting.read(&reader)
+        bridgeSockets = BridgeSocketSetting.readAll(&reader)
         operations = OperationSettings(from: &reader)
         maxConnections = reader.integer(
             "HTTP_MAX_CONNECTIONS", default: 10_000, in: 1...1_000_000,

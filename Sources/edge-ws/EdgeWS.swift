@@ -37,10 +37,10 @@ struct EdgeWS: AsyncParsableCommand {
             let authenticator = try await Authenticator.of(
                 settings.authentication, in: common.environment,
                 danger: "whoever reaches this port gets any user's updates", logger: logger)
-            let bridge = settings.bridgeSocket.map {
+            let bridge = settings.bridgeSockets.map {
                 BridgeClient(
                     .init(
-                        path: $0, role: EdgeWSSettings.process, instance: common.instance,
+                        paths: $0, role: EdgeWSSettings.process, instance: common.instance,
                         build: Build.version),
                     logger: logger)
             }

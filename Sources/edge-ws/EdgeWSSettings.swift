@@ -23,7 +23,7 @@ struct EdgeWSSettings: ProcessSettings {
     /// Nil: what Socket.IO emitters publish is not delivered.
     let emitter: EmitterChannels?
     /// Nil: pushes only.
-    let bridgeSocket: String?
+    let bridgeSockets: [String]?
     let operations: OperationSettings
     let maxRequestsPerSocket: Int
     let maxInFlight: Int
@@ -106,8 +106,8 @@ struct EdgeWSSettings: ProcessSettings {
         let prefix = reader.string(
             "WS_EMITTER_PREFIX", default: "socket.io", help: "Option `key` of those emitters.")
         emitter = isEmitterOn == true ? EmitterChannels(prefix: prefix, namespace: namespace) : nil
-        bridgeSocket = BridgeSocketSetting.readOptional(&reader)
-        operations = OperationSettings(from: &reader, loads: bridgeSocket != nil)
+        bridgeSockets = BridgeSocketSetting.readOptional(&reader)
+        operations = OperationSettings(from: &reader, loads: bridgeSockets != nil)
         maxRequestsPerSocket = reader.integer(
             "WS_MAX_REQUESTS_PER_SOCKET", default: 16, in: 1...10_000,
             help: "Requests of one socket that may be in flight; more are answered 503.")

@@ -22,6 +22,17 @@ import Testing
         #expect(reader.mistakes.count == 1)
     }
 
+    @Test func anEdgeMayHaveSeveralBridges() {
+        var edge = reader("BRIDGE_SOCKET", "/run/a, /run/b")
+        #expect(BridgeSocketSetting.readAll(&edge) == ["/run/a", "/run/b"] && edge.mistakes.isEmpty)
+        var bridge = reader("BRIDGE_SOCKET", "/run/a,/run/b")
+        _ = BridgeSocketSetting.read(&bridge)
+        #expect(bridge.mistakes == ["BRIDGE_SOCKET: a bridge has one path, not 2"])
+        var wrong = reader("BRIDGE_SOCKET", "/run/a,")
+        _ = BridgeSocketSetting.readAll(&wrong)
+        #expect(wrong.mistakes == ["BRIDGE_SOCKET: '/run/a,' has an empty path"])
+    }
+
     @Test func refusesASocketPathThatUnixDoesNotTake() {
         var reader = reader("BRIDGE_SOCKET", "/" + String(repeating: "x", count: 90))
         _ = BridgeSocketSetting.read(&reader)

@@ -57,6 +57,7 @@ private final class BridgeClientCore {
     typealias Machine = BridgeEdgeMachine<CheckedContinuation<BridgeOutcome, Never>>
 
     private struct Link {
+        let path: String
         let channel: any Channel
         let handler: BridgeConnectionHandler
         var maxFrame: Int
@@ -70,6 +71,8 @@ private final class BridgeClientCore {
     private var links: [Machine.Connection: Link] = [:]
     private var wakeUp: (deadline: NIODeadline, task: Scheduled<Void>)?
     private var reported: String?
+    /// Of the socket that is tried or used.
+    private var path = ""
 
     init(
         _ configuration: BridgeClientConfiguration, eventLoop: any EventLoop,
@@ -83,6 +86,7 @@ private final class BridgeClientCore {
             hello: .init(
                 versions: BridgeLimits.versions, role: configuration.role,
                 instance: configuration.instance, build: configuration.build),
+            socketCount: configuration.paths.count,
             jitter: { Double.random(in: 0...1) })
         reported = machine.missing
     }
@@ -104,7 +108,7 @@ private final class BridgeClientCore {
     private func perform(_ actions: [Machine.Action]) {
         for action in actions {
             switch action {
-            case .connect(let connection): connect(connection)
+            case .connect(let connection, let socket): connect(connection, configuration.paths[socket])
             case .send(let connection, let message): send(message, on: connection)
             case .close(let connection): links.removeValue(forKey: connection)?.handler.close()
             case .limitFrames(let connection, let maxFrame):
@@ -125,7 +129,7 @@ private final class BridgeClientCore {
         if let missing {
             logger.warning("bridge lost", metadata: ["reason": "\(missing)"])
         } else {
-            logger.info("bridge connected", metadata: ["path": "\(configuration.path)"])
+            logger.info("bridge connected", metadata: ["path": "\(path)"])
         }
     }
 
@@ -136,7 +140,8 @@ private final class BridgeClientCore {
         perform(machine.frameRefused(request.id, bytes: bytes, .now()))
     }
 
-    private func connect(_ connection: Machine.Connection) {
+    private func connect(_ connection: Machine.Connection, _ path: String) {
+        self.path = path
         let core = NIOLoopBound(self, eventLoop: eventLoop)
         let maxFrame = configuration.maxFrame
         ClientBootstrap(group: eventLoop)
@@ -150,27 +155,30 @@ private final class BridgeClientCore {
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
-            .connect(unixDomainSocketPath: configuration.path)
+            .connect(unixDomainSocketPath: path)
             .assumeIsolated()
             .whenComplete { result in
-                core.value.finishConnect(connection, result)
+                core.value.finishConnect(connection, path, result)
             }
     }
 
-    private func finishConnect(_ connection: Machine.Connection, _ result: Result<any Channel, any Error>) {
+    private func finishConnect(
+        _ connection: Machine.Connection, _ path: String, _ result: Result<any Channel, any Error>
+    ) {
         switch result {
         case .success(let channel):
             guard channel.isActive,
                 let handler = try? channel.pipeline.syncOperations.handler(
                     type: BridgeConnectionHandler.self)
             else {
-                perform(machine.connectFailed(connection, "\(configuration.path): closed at once", .now()))
+                perform(machine.connectFailed(connection, "\(path): closed at once", .now()))
                 return
             }
-            links[connection] = Link(channel: channel, handler: handler, maxFrame: configuration.maxFrame)
+            links[connection] = Link(
+                path: path, channel: channel, handler: handler, maxFrame: configuration.maxFrame)
             perform(machine.connected(connection, .now()))
         case .failure(let error):
-            perform(machine.connectFailed(connection, "\(configuration.path): \(error)", .now()))
+            perform(machine.connectFailed(connection, "\(path): \(error)", .now()))
         }
     }
 
@@ -179,8 +187,8 @@ private final class BridgeClientCore {
         case .message(let message): perform(machine.received(message, on: connection, .now()))
         case .violation(let error): perform(machine.violated(connection, error, .now()))
         case .closed:
-            links[connection] = nil
-            perform(machine.closed(connection, "\(configuration.path): the connection was closed", .now()))
+            let path = links.removeValue(forKey: connection)?.path ?? ""
+            perform(machine.closed(connection, "\(path): the connection was closed", .now()))
         }
     }
 

@@ -10,12 +10,12 @@ struct BridgeEdgeMachine<Waiter> {
     typealias Connection = Int
 
     private let hello: BridgeMessage.Hello
-    /// A random number from 0 to 1.
-    private let jitter: () -> Double
+    private var choice: BridgeSocketChoice
     private var phase = Phase.stopped
     private var links: [Connection: Link] = [:]
     private var lastConnection: Connection = 0
-    private var failedAttempts = 0
+    /// Where replies come in of what went through the last bridge that welcomed this edge.
+    private var lastReplySource: String?
     private var pending: [BridgeRequestID: Pending] = [:]
     private var deadlines = DeadlineQueue<BridgeRequestID>()
     /// Requests whose connection broke and that no connection has resumed yet; may name ids that are gone.
@@ -28,9 +28,12 @@ struct BridgeEdgeMachine<Waiter> {
     /// Answers that came when nobody waited for them any more.
     private(set) var lateAnswers = 0
 
-    init(hello: BridgeMessage.Hello, jitter: @escaping () -> Double) {
+    /// - Parameters:
+    ///   - socketCount: how many sockets there are to choose from.
+    ///   - jitter: a random number from 0 to 1.
+    init(hello: BridgeMessage.Hello, socketCount: Int = 1, jitter: @escaping () -> Double) {
         self.hello = hello
-        self.jitter = jitter
+        choice = BridgeSocketChoice(count: socketCount, jitter: jitter)
     }
 
     /// Nil when a bridge has welcomed this edge; else why not.
@@ -79,18 +82,13 @@ struct BridgeEdgeMachine<Waiter> {
             return refuse(.windowExceeded, "\(link.window) requests are in flight", retryAfter: 1)
         }
         pending[request.id] = Pending(
-            request: request, waiter: waiter, deadline: deadline, connection: connection)
+            request: request, waiter: waiter, deadline: deadline, connection: connection,
+            replySource: link.replySource)
         deadlines.insert(request.id, at: deadline)
         link.inFlight += 1
         link.keepalive.didSend(now)
         links[connection] = link
         return [.send(connection, .request(request))]
-    }
-
-    private static var bridgeAway: BridgeFailure {
-        BridgeFailure(
-            .bridgeUnavailable, message: "the gateway's connection to Kafka is away; nothing was sent",
-            retryAfter: 1)
     }
 
     /// The caller of a request has gone.
@@ -177,7 +175,7 @@ struct BridgeEdgeMachine<Waiter> {
     private mutating func connect() -> [Action] {
         lastConnection += 1
         phase = .connecting(lastConnection)
-        return [.connect(lastConnection)]
+        return [.connect(lastConnection, socket: choice.socket)]
     }
 
     mutating func connected(_ connection: Connection, _ now: NIODeadline) -> [Action] {
@@ -190,8 +188,7 @@ struct BridgeEdgeMachine<Waiter> {
     mutating func connectFailed(_ connection: Connection, _ reason: String, _ now: NIODeadline) -> [Action] {
         guard case .connecting(connection) = phase else { return [] }
         problem = reason
-        backOff(now)
-        return handoverFailed(now)
+        return tryNextSocket(now)
     }
 
     /// The connection is gone, or the bridge closed it.
@@ -205,12 +202,19 @@ struct BridgeEdgeMachine<Waiter> {
         case .ready(connection), .handshaking(connection, _):
             // An error frame has said more than the close that follows it.
             problem = reason
-            if let since = link.readySince, now - since >= BridgeLimits.provenAfter { failedAttempts = 0 }
-            backOff(now)
-            return handoverFailed(now)
+            if let since = link.readySince, now - since >= BridgeLimits.provenAfter { choice.proven() }
+            if link.readySince != nil, choice.hasOthers { isHandingOver = true }
+            return tryNextSocket(now)
         default:
             return resumeUnattached(now)
         }
+    }
+
+    /// Requests wait while there is another socket to try; when all have failed, some time has to pass.
+    private mutating func tryNextSocket(_ now: NIODeadline) -> [Action] {
+        if choice.lost() { return connect() }
+        backOff(now)
+        return handoverFailed(now)
     }
 
     /// Nobody takes the bridge's place at once, so what waits for that is told.
@@ -220,11 +224,7 @@ struct BridgeEdgeMachine<Waiter> {
     }
 
     private mutating func backOff(_ now: NIODeadline) {
-        let longest = BridgeLimits.longestBackoff.nanoseconds
-        let doubled = BridgeLimits.firstBackoff.nanoseconds << Int64(min(failedAttempts, 20))
-        let delay = Double(min(doubled, longest)) * (0.5 + 0.5 * jitter())
-        failedAttempts += 1
-        phase = .waiting(until: now + .nanoseconds(Int64(delay)))
+        phase = .waiting(until: now + choice.pause())
     }
 
     /// The bytes that came are not the protocol.
@@ -275,7 +275,7 @@ struct BridgeEdgeMachine<Waiter> {
         }
         // It crossed the goaway, and nothing was sent: the next bridge gets it.
         if failure.code == BridgeFailure.Code.draining.rawValue, let connection = entry.connection,
-            isHandingOver || isReady(besides: connection)
+            isHandingOver || phase.isReady(besides: connection)
         {
             links[connection]?.inFlight -= 1
             pending[id]?.connection = nil
@@ -284,11 +284,6 @@ struct BridgeEdgeMachine<Waiter> {
             return resumeUnattached(now)
         }
         return finish(id, entry.kept.map { .reply($0) } ?? .failure(failure), now)
-    }
-
-    private func isReady(besides connection: Connection) -> Bool {
-        if case .ready(let ready) = phase { return ready != connection }
-        return false
     }
 
     private mutating func welcomed(
@@ -301,9 +296,17 @@ struct BridgeEdgeMachine<Waiter> {
         phase = .ready(connection)
         isHandingOver = false
         lastWindow = welcome.window
+        choice.welcomed()
         links[connection]?.readySince = now
         links[connection]?.window = welcome.window
-        return [.limitFrames(connection, welcome.maxFrame)] + resumeUnattached(now)
+        links[connection]?.replySource = welcome.replySource
+        var actions: [Action] = [.limitFrames(connection, welcome.maxFrame)]
+        // Replies may come that nobody waits for any more, and that are kept for those who ask later.
+        if let last = lastReplySource, last != welcome.replySource {
+            actions += send(connection, .resume([], from: last), now)
+        }
+        lastReplySource = welcome.replySource
+        return actions + resumeUnattached(now)
     }
 
     /// The old connection still brings its replies; new requests go to the next one.
@@ -314,7 +317,7 @@ struct BridgeEdgeMachine<Waiter> {
         problem = "going away: \(reason)"
         var actions: [Action] = []
         if let since = link.readySince, now - since >= BridgeLimits.provenAfter {
-            failedAttempts = 0
+            choice.proven()
             actions = connect()
         } else {
             backOff(now)
@@ -330,7 +333,7 @@ struct BridgeEdgeMachine<Waiter> {
     /// Names requests of broken connections on the ready one, as far as its window goes.
     private mutating func resumeUnattached(_ now: NIODeadline) -> [Action] {
         guard case .ready(let connection) = phase, var link = links[connection] else { return [] }
-        var resumed: [BridgeMessage.Resume] = []
+        var resumed: [String?: [BridgeMessage.Resume]] = [:]
         var actions: [Action] = []
         while link.inFlight < link.window, let id = unattached.popFirst() {
             guard let entry = pending[id], entry.connection == nil else { continue }
@@ -338,16 +341,20 @@ struct BridgeEdgeMachine<Waiter> {
             link.inFlight += 1
             if entry.isUnsent {
                 pending[id]?.isUnsent = false
+                pending[id]?.replySource = link.replySource
                 actions.append(.send(connection, .request(entry.request)))
                 continue
             }
             let left = (entry.deadline - now).nanoseconds / 1_000_000
-            resumed.append(BridgeMessage.Resume(id: id, timeout: max(0, Int(left))))
+            let source = entry.replySource == link.replySource ? nil : entry.replySource
+            resumed[source, default: []].append(.init(id: id, timeout: max(0, Int(left))))
         }
         links[connection] = link
-        for start in stride(from: 0, to: resumed.count, by: BridgeLimits.resumeChunk) {
-            let chunk = resumed[start..<min(start + BridgeLimits.resumeChunk, resumed.count)]
-            actions += send(connection, .resume(Array(chunk)), now)
+        for (source, requests) in resumed {
+            for start in stride(from: 0, to: requests.count, by: BridgeLimits.resumeChunk) {
+                let chunk = requests[start..<min(start + BridgeLimits.resumeChunk, requests.count)]
+                actions += send(connection, .resume(Array(chunk), from: source), now)
+            }
         }
         return actions
     }
@@ -389,8 +396,4 @@ struct BridgeEdgeMachine<Waiter> {
         }
         return actions
     }
-}
-
-extension ByteBuffer {
-    var isJSONNull: Bool { readableBytesView.elementsEqual("null".utf8) }
 }

@@ -2,7 +2,8 @@ import NIOCore
 
 extension BridgeEdgeMachine {
     enum Action {
-        case connect(Connection)
+        /// To the socket of this number.
+        case connect(Connection, socket: Int)
         case send(Connection, BridgeMessage)
         /// Flush, close, and report nothing further from it.
         case close(Connection)
@@ -17,6 +18,11 @@ extension BridgeEdgeMachine {
         case connecting(Connection)
         case handshaking(Connection, until: NIODeadline)
         case ready(Connection)
+
+        func isReady(besides connection: Connection) -> Bool {
+            if case .ready(let ready) = self { return ready != connection }
+            return false
+        }
     }
 
     /// A connection that is open: the one that shakes hands, the ready one, or one that drains.
@@ -25,6 +31,7 @@ extension BridgeEdgeMachine {
         var readySince: NIODeadline?
         var window = 0
         var inFlight = 0
+        var replySource: String?
     }
 
     struct Pending {
@@ -34,7 +41,19 @@ extension BridgeEdgeMachine {
         var connection: Connection?
         /// No bridge has taken it: it waits for the next one.
         var isUnsent = false
+        /// Where its reply comes in.
+        var replySource: String?
         /// The last value that was not final.
         var kept: ByteBuffer?
     }
+
+    static var bridgeAway: BridgeFailure {
+        BridgeFailure(
+            .bridgeUnavailable, message: "the gateway's connection to Kafka is away; nothing was sent",
+            retryAfter: 1)
+    }
+}
+
+extension ByteBuffer {
+    var isJSONNull: Bool { readableBytesView.elementsEqual("null".utf8) }
 }

@@ -39,6 +39,8 @@ enum BridgeMessage: Sendable, Equatable {
         var maxFrame: Int
         var instance: String
         var build: String
+        /// Where this bridge's replies come in, in words that only bridges read; to be named at another one.
+        var replySource: String? = nil
     }
 
     struct Resume: Sendable, Equatable {
@@ -67,7 +69,8 @@ enum BridgeMessage: Sendable, Equatable {
     /// An event: a message nobody replies to. Its timeout is zero and not sent.
     case emit(BridgeRequest)
     case accepted(id: BridgeRequestID)
-    case resume([Resume])
+    /// Requests that still wait, and where their replies come in if not at this bridge.
+    case resume([Resume], from: String? = nil)
     case goaway(reason: String)
     case ping
     case pong
@@ -116,7 +119,8 @@ extension BridgeMessage {
                     version: try members.integer("version", from: 1),
                     window: try members.integer("window", from: 1),
                     maxFrame: try members.integer("maxFrame", from: 1),
-                    instance: try members.string("instance"), build: try members.string("build")))
+                    instance: try members.string("instance"), build: try members.string("build"),
+                    replySource: try members.optionalString("replySource")))
         case "error":
             self = .error(code: try members.string("code"), message: try members.string("message"))
         case "request":
@@ -135,7 +139,7 @@ extension BridgeMessage {
             }
             self = .cancel(id: try members.id(), reason)
         case "accepted": self = .accepted(id: try members.id())
-        case "resume": self = .resume(try members.resumes())
+        case "resume": self = .resume(try members.resumes(), from: try members.optionalString("from"))
         case "goaway": self = .goaway(reason: try members.string("reason"))
         case "ping": self = .ping
         case "pong": self = .pong
@@ -160,6 +164,10 @@ private struct Members {
     func string(_ name: String) throws(BridgeProtocolError) -> String {
         guard let text = object[name]?.string else { throw wrong(name, "a string") }
         return text
+    }
+
+    func optionalString(_ name: String) throws(BridgeProtocolError) -> String? {
+        object[name] == nil ? nil : try string(name)
     }
 
     func integer(_ name: String, from least: Int) throws(BridgeProtocolError) -> Int {

@@ -32,6 +32,7 @@ extension BridgeMessage {
             buffer.writeMember("maxFrame", welcome.maxFrame)
             buffer.writeMember("instance", welcome.instance)
             buffer.writeMember("build", welcome.build)
+            if let source = welcome.replySource { buffer.writeMember("replySource", source) }
         case .error(let code, let message):
             buffer.writeMember("code", code)
             buffer.writeMember("message", message)
@@ -60,7 +61,8 @@ extension BridgeMessage {
             buffer.writeMember("reason", reason.rawValue)
         case .accepted(let id):
             buffer.writeID(id)
-        case .resume(let requests):
+        case .resume(let requests, let source):
+            if let source { buffer.writeMember("from", source) }
             buffer.writeStaticString(",\"requests\":[")
             for (index, request) in requests.enumerated() {
                 buffer.writeString(index == 0 ? "{\"id\":\"" : ",{\"id\":\"")

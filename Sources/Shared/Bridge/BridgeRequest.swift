@@ -166,8 +166,8 @@ public struct BridgeFailure: Error, Sendable, Equatable {
 
 /// Where the bridge is, and what this edge is called there.
 public struct BridgeClientConfiguration: Sendable {
-    /// The path of the bridge's socket.
-    public var path: String
+    /// The paths of bridges' sockets; the first one that works is used, and another one when it is lost.
+    public var paths: [String]
     /// `edge-http` or `edge-ws`.
     public var role: String
     public var instance: String
@@ -175,8 +175,8 @@ public struct BridgeClientConfiguration: Sendable {
     /// The longest frame, in bytes, read before a bridge has named its own limit.
     public var maxFrame = BridgeLimits.defaultMaxFrame
 
-    public init(path: String, role: String, instance: String, build: String) {
-        self.path = path
+    public init(paths: [String], role: String, instance: String, build: String) {
+        self.paths = paths
         self.role = role
         self.instance = instance
         self.build = build

@@ -8,6 +8,10 @@ public protocol BridgeServerDelegate: AnyObject {
     func emitted(_ request: BridgeRequest, by session: BridgeSession)
     /// An edge still waits for the reply of a request that went through an earlier connection.
     func resumed(_ id: BridgeRequestID, timeout: Duration, by session: BridgeSession)
+    /// Requests went through another bridge, whose replies come in there.
+    ///
+    /// - Parameter replySource: as that bridge told it by ``BridgeServerConfiguration/replySource``.
+    func stoodIn(for replySource: String)
     func cancelled(_ id: BridgeRequestID, by session: BridgeSession)
     func closed(_ session: BridgeSession, waitingFor ids: Set<BridgeRequestID>)
     /// Another bridge listens at the socket's path now; this one should drain and leave.
@@ -17,6 +21,8 @@ public protocol BridgeServerDelegate: AnyObject {
 public struct BridgeServerConfiguration: Sendable {
     public var path: String
     public var instance: String
+    /// Where this bridge's replies come in.
+    public var replySource: String
     /// Requests in flight per edge.
     public var window: Int
     /// Bytes.
@@ -28,10 +34,12 @@ public struct BridgeServerConfiguration: Sendable {
     public var bufferLimit = 64 << 20
 
     public init(
-        path: String, instance: String, window: Int, maxFrame: Int, allowedUserIDs: Set<UInt32>
+        path: String, instance: String, replySource: String, window: Int, maxFrame: Int,
+        allowedUserIDs: Set<UInt32>
     ) {
         self.path = path
         self.instance = instance
+        self.replySource = replySource
         self.window = window
         self.maxFrame = maxFrame
         self.allowedUserIDs = allowedUserIDs

@@ -27,7 +27,8 @@ public final class BridgeSession {
         machine = BridgeSessionMachine(
             welcome: .init(
                 version: 1, window: configuration.window, maxFrame: configuration.maxFrame,
-                instance: configuration.instance, build: Build.version), .now())
+                instance: configuration.instance, build: Build.version,
+                replySource: configuration.replySource), .now())
     }
 
     /// Who the edge says it is, such as `edge-http/host-1`; for logs.
@@ -90,6 +91,7 @@ public final class BridgeSession {
             case .requested(let request): delegate?.requested(request, by: self)
             case .emitted(let request): delegate?.emitted(request, by: self)
             case .resumed(let id, let timeout): delegate?.resumed(id, timeout: timeout, by: self)
+            case .stoodIn(let source): delegate?.stoodIn(for: source)
             case .cancelled(let id): delegate?.cancelled(id, by: self)
             }
         }

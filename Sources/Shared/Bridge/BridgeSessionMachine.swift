@@ -11,6 +11,7 @@ struct BridgeSessionMachine {
         case requested(BridgeRequest)
         case emitted(BridgeRequest)
         case resumed(BridgeRequestID, timeout: Duration)
+        case stoodIn(String)
         case cancelled(BridgeRequestID)
     }
 
@@ -57,7 +58,8 @@ struct BridgeSessionMachine {
         case (.draining, .request(let request)), (.draining, .emit(let request)):
             let failure = BridgeFailure(.draining, message: "the bridge is shutting down", retryAfter: 1)
             return send(.failure(id: request.id, failure), now)
-        case (.ready, .resume(let requests)), (.draining, .resume(let requests)): return resume(requests)
+        case (.ready, .resume(let requests, let source)), (.draining, .resume(let requests, let source)):
+            return resume(requests, from: source)
         case (.ready, .cancel(let id, _)), (.draining, .cancel(let id, _)):
             // An answer may have crossed the cancel, so an unknown id is no fault.
             return inFlight.remove(id) == nil ? [] : [.cancelled(id)]
@@ -96,7 +98,7 @@ struct BridgeSessionMachine {
         return [action]
     }
 
-    private mutating func resume(_ requests: [BridgeMessage.Resume]) -> [Action] {
+    private mutating func resume(_ requests: [BridgeMessage.Resume], from source: String?) -> [Action] {
         guard inFlight.count + requests.count <= welcome.window else {
             return violation("more requests are resumed than the window holds")
         }
@@ -104,7 +106,8 @@ struct BridgeSessionMachine {
         for request in requests where inFlight.insert(request.id).inserted {
             actions.append(.resumed(request.id, timeout: .milliseconds(request.timeout)))
         }
-        return actions
+        // After them, so that none of their replies is read before it is waited for.
+        return actions + (source.map { [.stoodIn($0)] } ?? [])
     }
 
     private mutating func violation(_ what: String) -> [Action] {

@@ -1,21 +1,36 @@
 /// `BRIDGE_SOCKET`, which the edges and the bridge read alike.
 public enum BridgeSocketSetting {
+    /// The one path that a bridge listens at.
     public static func read(_ reader: inout SettingsReader) -> String {
-        let path = reader.string(
+        let paths = readAll(&reader)
+        if paths.count > 1 { reader.mistake("BRIDGE_SOCKET: a bridge has one path, not \(paths.count)") }
+        return paths[0]
+    }
+
+    /// The paths that an edge tries.
+    public static func readAll(_ reader: inout SettingsReader) -> [String] {
+        let text = reader.string(
             "BRIDGE_SOCKET", default: "/run/vy-gateway/bridge.sock",
-            help: "Path of the Unix-domain socket between the edges and bridge-kafka; "
-                + "edge-ws has no default: where it is not set, edge-ws pushes updates and takes no requests."
+            help:
+                "Path of the Unix-domain socket between the edges and bridge-kafka; an edge takes several, separated "
+                + "by commas, and uses one that works. edge-ws has no default: where it is not set, edge-ws pushes updates and takes no requests."
         )
-        // sun_path of unix(7) has 108 bytes, and the take-over name beside it is a little longer.
-        if path.utf8.count > 90 { reader.mistake("BRIDGE_SOCKET: '\(path)' is longer than 90 bytes") }
-        return path
+        let paths = text.split(separator: ",", omittingEmptySubsequences: false).map {
+            String($0.trimmingPrefix { $0 == " " })
+        }
+        for path in paths {
+            if path.isEmpty { reader.mistake("BRIDGE_SOCKET: '\(text)' has an empty path") }
+            // sun_path of unix(7) has 108 bytes, and the take-over name beside it is a little longer.
+            if path.utf8.count > 90 { reader.mistake("BRIDGE_SOCKET: '\(path)' is longer than 90 bytes") }
+        }
+        return paths
     }
 
     /// Nil when it is not set, for a process that can do without a bridge.
-    public static func readOptional(_ reader: inout SettingsReader) -> String? {
+    public static func readOptional(_ reader: inout SettingsReader) -> [String]? {
         let isSet = reader.isSet("BRIDGE_SOCKET")
-        let path = read(&reader)
-        return isSet ? path : nil
+        let paths = readAll(&reader)
+        return isSet ? paths : nil
     }
 }
 

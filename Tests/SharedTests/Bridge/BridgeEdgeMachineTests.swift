@@ -4,19 +4,28 @@ import Testing
 @testable import Shared
 
 /// Drives the edge's machine with a clock of its own; waiters are names.
-private struct Edge {
-    var machine = BridgeEdgeMachine<String>(
-        hello: .init(versions: [1], role: "edge-http", instance: "i", build: "b"), jitter: { 1 })
+struct Edge {
+    var machine: BridgeEdgeMachine<String>
     var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     var sent: [BridgeMessage] = []
     var closed: [Int] = []
     var connects: [Int] = []
+    /// The socket of each connection.
+    var sockets: [Int] = []
     var outcomes: [String: BridgeOutcome] = [:]
+
+    init(sockets: Int = 1) {
+        machine = BridgeEdgeMachine<String>(
+            hello: .init(versions: [1], role: "edge-http", instance: "i", build: "b"), socketCount: sockets,
+            jitter: { 1 })
+    }
 
     mutating func perform(_ actions: [BridgeEdgeMachine<String>.Action]) {
         for action in actions {
             switch action {
-            case .connect(let connection): connects.append(connection)
+            case .connect(let connection, let socket):
+                connects.append(connection)
+                sockets.append(socket)
             case .send(_, let message): sent.append(message)
             case .close(let connection): closed.append(connection)
             case .limitFrames: break
@@ -27,10 +36,13 @@ private struct Edge {
         }
     }
 
-    mutating func connect(_ connection: Int, window: Int = 4) {
+    mutating func connect(_ connection: Int, window: Int = 4, source: String? = nil) {
         perform(machine.connected(connection, now))
         receive(
-            .welcome(.init(version: 1, window: window, maxFrame: 1000, instance: "b", build: "b")),
+            .welcome(
+                .init(
+                    version: 1, window: window, maxFrame: 1000, instance: "b", build: "b", replySource: source
+                )),
             on: connection)
     }
 
@@ -52,10 +64,10 @@ private struct Edge {
 
     mutating func lose(_ connection: Int) { perform(machine.closed(connection, "gone", now)) }
 
-    static func ready(window: Int = 4) -> Edge {
-        var edge = Edge()
+    static func ready(window: Int = 4, sockets: Int = 1, source: String? = nil) -> Edge {
+        var edge = Edge(sockets: sockets)
         edge.perform(edge.machine.start(edge.now))
-        edge.connect(1, window: window)
+        edge.connect(1, window: window, source: source)
         edge.sent = []
         return edge
     }

@@ -29,6 +29,7 @@ private let id = BridgeRequestID.random()
         .failure(id: id, BridgeFailure(.sendUnconfirmed, message: "?")),
         .cancel(id: id, .deadline), .cancel(id: id, .clientGone), .accepted(id: id),
         .resume([.init(id: id, timeout: 100), .init(id: .random(), timeout: 0)]), .resume([]),
+        .resume([.init(id: id, timeout: 1)], from: "instance:b"), .resume([], from: ""),
         .goaway(reason: "restart"), .ping, .pong,
     ]
 

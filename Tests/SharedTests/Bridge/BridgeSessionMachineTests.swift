@@ -98,6 +98,7 @@ import Testing
         #expect(
             machine.received(.resume(Array(resumes[..<2])), start)
                 == ids[..<2].map { .resumed($0, timeout: .milliseconds(70)) })
+        #expect(machine.received(.resume([], from: "instance:b"), start) == [.stoodIn("instance:b")])
         #expect(isRefusal(machine.received(.resume([resumes[2]]), start), "protocol_violation"))
     }
 
