@@ -13,13 +13,12 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "EndToEnd"), str(Path(
 from chaos.check import violations  # noqa: E402
 from chaos.report import write_report  # noqa: E402
 from chaos.round import Plan, Round, summary  # noqa: E402
-from chaos.stack import ChaosStack  # noqa: E402
 
 
 def play(plan: Plan, reports: Path) -> int:
     """One round; the number of violations. A report stays where there is one."""
     print(f"round {plan.seed}: {plan.seconds:.0f} s", flush=True)
-    stack = ChaosStack(bridges=plan.bridges, replicas=plan.replicas)
+    stack = plan.stack()
     try:
         stack.start()
         history = asyncio.run(Round(plan, stack, lambda text: print(text, flush=True)).run())
@@ -46,6 +45,7 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=1.5, help="seconds between faults on average (%(default)s)")
     parser.add_argument("--bridges", type=int, default=2)
     parser.add_argument("--replicas", type=int, default=2, help="of each edge (%(default)s)")
+    parser.add_argument("--mock", choices=("never", "some", "always"), default="some", help="librdkafka's mock cluster as the broker: in every third round (some)")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="faults at these processes alone: bridge, edge-http, redis ...")
     parser.add_argument("--reports", type=Path, default=Path(".run/chaos"), help="folder for what was found (%(default)s)")
     options = parser.parse_args()
@@ -57,7 +57,9 @@ def main() -> int:
         rounds += 1
         name = seed if "/" in seed else f"{seed}/{rounds}"
         found += play(
-            Plan(name, options.round, options.rate, options.pace, targets=tuple(options.only), bridges=options.bridges, replicas=options.replicas),
+            Plan(
+                name, options.round, options.rate, options.pace, targets=tuple(options.only), bridges=options.bridges, replicas=options.replicas,
+                mock=options.mock == "always" or options.mock == "some" and int(name.rpartition("/")[2]) % 3 == 0),
             options.reports)
     print(f"{rounds} rounds of seed {seed}: {found} violations")
     return 1 if found else 0

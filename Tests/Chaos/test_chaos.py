@@ -8,7 +8,6 @@ import pytest
 from chaos.check import violations
 from chaos.report import write_report
 from chaos.round import Plan, Round, summary
-from chaos.stack import ChaosStack
 
 REPORTS = Path(os.environ.get("CHAOS_REPORTS") or Path(__file__).resolve().parents[2] / ".run/chaos")
 
@@ -16,10 +15,11 @@ REPORTS = Path(os.environ.get("CHAOS_REPORTS") or Path(__file__).resolve().paren
 @pytest.mark.stack
 @pytest.mark.parametrize("seed", ["short-1", "short-2"])
 def test_nothing_is_lost(seed):
-    stack = ChaosStack("chaos-test")
+    plan = Plan(seed, seconds=8, rate=40, pace=0.7)
+    stack = plan.stack("chaos-test")
     try:
         stack.start()
-        history = asyncio.run(Round(Plan(seed, seconds=8, rate=40, pace=0.7), stack).run())
+        history = asyncio.run(Round(plan, stack).run())
         found = violations(history)
         print(summary(history))
         if found:

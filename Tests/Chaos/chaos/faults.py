@@ -83,6 +83,20 @@ class FaultRunner:
         finally:
             self.flooded[fault.target] -= 1
 
+    async def _errors(self, fault: Fault) -> None:
+        self.stack.tell_mock("errors", *fault.numbers)
+        await asyncio.sleep(fault.pause)
+
+    async def _outage(self, fault: Fault) -> None:
+        self.stack.tell_mock("down")
+        await asyncio.sleep(fault.pause)
+        self.stack.tell_mock("up")
+
+    async def _slow(self, fault: Fault) -> None:
+        self.stack.tell_mock("delay", *fault.numbers)
+        await asyncio.sleep(fault.pause)
+        self.stack.tell_mock("delay", 0)
+
     async def _replace(self, fault: Fault) -> None:
         process = self.stack.named(fault.target)
         await asyncio.to_thread(self.stack.successor, process)

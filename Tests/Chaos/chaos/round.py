@@ -30,6 +30,11 @@ class Plan:
     targets: tuple[str, ...] = ()
     bridges: int = 2
     replicas: int = 2
+    #: With librdkafka's mock cluster as the broker.
+    mock: bool = False
+
+    def stack(self, name: str = "chaos") -> ChaosStack:
+        return ChaosStack(name, bridges=self.bridges, replicas=self.replicas, mock=self.mock)
 
     def faults(self, stack: ChaosStack) -> list[Fault]:
         names = [process.name for process in stack.processes]
@@ -71,8 +76,8 @@ class Round:
             await self.runner.run(faults, start)
             over = time.monotonic()
             await asyncio.sleep(max(0, start + self.plan.seconds - time.monotonic()))
-            for caller in self.callers:
-                caller.stopped = True
+            for client in (*self.callers, *self.sockets):
+                client.stopped = True
             for task in (*on_sockets, feed):
                 task.cancel()
             history.complaints += await asyncio.to_thread(self.stack.wait_until_well, 30)

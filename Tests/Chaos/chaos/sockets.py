@@ -36,8 +36,11 @@ class SocketClient(RecoveringClient):
         self.listener = Listener(self.name, user)
         self.attempts: list[Attempt] = []
         self.edge = ""
+        #: Ends tasks whose cancellation was swallowed, as asyncio.wait_for may do.
+        self.stopped = False
+        self.is_closing = False
         self._open: dict[int, Attempt] = {}
-        self._answered: dict[int, Attempt] = {}
+        self._sent: dict[int, Attempt] = {}
         self.on_event = self._note
 
     # Connections
@@ -46,11 +49,13 @@ class SocketClient(RecoveringClient):
         self._keeper = asyncio.create_task(self._stay())
 
     async def _stay(self) -> None:
-        while True:
+        while not self.is_closing:
             self.edge = self.chance.choice(sorted(self.ports))
             with contextlib.suppress(Lost):
                 await self.connect(self.ports[self.edge])
                 reader = self._reader
+                if self.is_closing:
+                    reader.cancel()
                 # Not awaited itself, since a cut cancels it.
                 await asyncio.wait([reader])
                 if not reader.cancelled() and (error := reader.exception()) is not None:
@@ -60,9 +65,9 @@ class SocketClient(RecoveringClient):
 
     async def cut_now_and_then(self) -> None:
         """A network that breaks: no fault of the gateway's, which has to give the client what it has missed."""
-        while True:
+        while not self.stopped:
             await asyncio.sleep(self.chance.uniform(4, 20))
-            if self.connected:
+            if self.connected and not self.stopped:
                 self._give_up("cut")
                 await self.drop()
 
@@ -80,9 +85,9 @@ class SocketClient(RecoveringClient):
 
     async def run(self) -> None:
         """Requests, some of them at the same time."""
-        while True:
+        while not self.stopped:
             await asyncio.sleep(self.pause * self.chance.uniform(0.2, 1.8))
-            if self.connected:
+            if self.connected and not self.stopped:
                 await self._send(self.chance.choice((1, 1, 1, 4)))
 
     async def _send(self, count: int) -> None:
@@ -93,11 +98,12 @@ class SocketClient(RecoveringClient):
             instructions = demo(self.chance)
             body = {"amount": 1999, "currency": "usd", "userId": self.user, "metadata": {"token": name, "demo": instructions}}
             attempt = Attempt(name, name, self.user, self.edge, CREATE, time.monotonic(), reply=instructions.get("reply", ""))
-            self._open[number] = attempt
+            self._open[number] = self._sent[number] = attempt
             self.attempts.append(attempt)
             packet = f"42{NAMESPACE},{number}" + json.dumps([CREATE, body], separators=(",", ":"))
             try:
-                await asyncio.wait_for(self.transport.send(packet), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await self.transport.send(packet)
             except (Lost, aiohttp.ClientError, OSError, TimeoutError):
                 self._close(number, "lost")
                 return
@@ -121,11 +127,12 @@ class SocketClient(RecoveringClient):
             return
         number = int(rest.partition("[")[0])
         answer = ACKNOWLEDGEMENT.fullmatch(rest.removeprefix(str(number)))
-        attempt = self._open.pop(number, None) or self._answered.get(number)
+        self._open.pop(number, None)
+        # Also one whose POST has failed may have reached the server.
+        attempt = self._sent.get(number)
         if answer is None or attempt is None:
             self.listener.complaints.append(f"acknowledgement {rest[:200]}")
             return
-        self._answered[number] = attempt
         attempt.answers.append(Answer(time.monotonic(), int(answer[1]), answer[2].encode(), "application/json"))
         attempt.ended = time.monotonic()
 
@@ -136,6 +143,7 @@ class SocketClient(RecoveringClient):
     async def finish(self) -> None:
         """What still waits for its acknowledgement has waited long enough."""
         self._give_up("silence")
+        self.is_closing = True
         try:
             await self.close()
         except Exception as error:

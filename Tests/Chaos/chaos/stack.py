@@ -1,10 +1,19 @@
 """The stack under test: two bridges, two replicas of each edge, and servers that lose nothing which they have acknowledged."""
 
+import socket
+import sys
 import time
+from pathlib import Path
 
 from harness.extra import SECRET
-from harness.processes import Process, ProcessFailure
+from harness.kafka import Kafka
+from harness.processes import Process, ProcessFailure, wait_until
 from harness.stack import Stack
+
+MOCK = Path(__file__).resolve().parents[1] / "mock_broker.py"
+TOPICS = ["payment-status-update", *(f"vy-finance-payments.{name}" for name in (
+    "payment-intents.create", "payment-intents.get", "payment-intents.ztracking", "payment-intents.confirm", "refunds.create", "payment-refunds.get",
+    "payment-methods.create", "payment-methods.get", "payment-methods.delete"))]
 
 SETTINGS = {
     # Callers are told apart by their tokens. One of these callers sends less than the limit, but its retries must not meet it.
@@ -16,21 +25,30 @@ SETTINGS = {
 
 
 class ChaosStack(Stack):
-    def __init__(self, name: str = "chaos", *, bridges: int = 2, replicas: int = 2):
+    """`mock`: the broker is librdkafka's mock cluster, which can be told to fail and loses everything when it ends."""
+
+    def __init__(self, name: str = "chaos", *, bridges: int = 2, replicas: int = 2, mock: bool = False):
+        self.mock_folder: Path | None = None
         super().__init__(name, replicas=replicas)
-        socket = {n: self.folder / f"bridge-{n}" / "run" / "bridge.sock" for n in range(1, bridges + 1)}
+        if mock:
+            self.mock_folder = self.folder / "mock"
+            topics = [f"{topic}:4" for topic in TOPICS] + ["vy-gateway.reply:8", "vy-gateway.dead-letter:1"]
+            self.own_broker = self._add("mock", [sys.executable, MOCK, self.mock_folder, *topics])
+            self.demo.command += ["--fetch-wait-ms", "5"]
+            self.bridge.env |= {"KAFKA_FETCH_WAIT": 5, "KAFKA_PROPERTY_SESSION_TIMEOUT_MS": 6000}
+        paths = {n: self.folder / f"bridge-{n}" / "run" / "bridge.sock" for n in range(1, bridges + 1)}
         self.bridges = [
             self._add(f"bridge-{n}", self.bridge.command, {
                 **self.bridge.env, **SETTINGS, "INSTANCE": f"{name}-bridge-{n}", "BRIDGE_SOCKET": path})
-            for n, path in socket.items()]
+            for n, path in paths.items()]
         self.https = [
             self._add(f"edge-http-{n}", self.http.command, {
-                **self.http.env, **SETTINGS, "INSTANCE": f"edge-http-{n}", "BRIDGE_SOCKET": socket[(n - 1) % bridges + 1]})
+                **self.http.env, **SETTINGS, "INSTANCE": f"edge-http-{n}", "BRIDGE_SOCKET": paths[(n - 1) % bridges + 1]})
             for n in range(1, replicas + 1)]
         for n, process in enumerate(self.ws):
-            process.env |= {**SETTINGS, "BRIDGE_SOCKET": socket[n % bridges + 1]}
+            process.env |= {**SETTINGS, "BRIDGE_SOCKET": paths[n % bridges + 1]}
         self.bridge, self.http = self.bridges[0], self.https[0]
-        self.sockets = list(socket.values())
+        self.sockets = list(paths.values())
 
     def _redis_command(self) -> list:
         return [*super()._redis_command()[:-1], "yes", "--appendfsync", "always"]
@@ -49,9 +67,25 @@ class ChaosStack(Stack):
         (self.folder / "broker/data").mkdir(parents=True, exist_ok=True)
         for process in self.processes:
             process.start()
+            if process is self.own_broker and self.mock_folder is not None:
+                self._find_mock(self.mock_folder)
             self.wait_started(process)
         self.wait_all_ready()
         return self
+
+    def _find_mock(self, folder: Path) -> None:
+        bootstrap = wait_until((folder / "bootstrap").exists, 20, "the mock cluster") and (folder / "bootstrap").read_text()
+        self.kafka = Kafka(bootstrap)
+        for process in (self.demo, *self.own):
+            process.env["KAFKA_BROKER"] = bootstrap
+
+    def tell_mock(self, *words: str | int) -> None:
+        """A command of mock_broker.py."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            control.settimeout(5)
+            control.connect(str(self.mock_folder / "control"))
+            control.sendall((" ".join(map(str, words)) + "\n").encode())
+            assert control.recv(10) == b"ok\n"
 
     def producers(self) -> list[Process]:
         """Those that write to the broker."""
