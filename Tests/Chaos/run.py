@@ -17,7 +17,7 @@ from chaos.round import Plan, Round, summary  # noqa: E402
 
 def play(plan: Plan, reports: Path) -> int:
     """One round; the number of violations. A report stays where there is one."""
-    print(f"round {plan.seed}: {plan.seconds:.0f} s", flush=True)
+    print(plan, flush=True)
     stack = plan.stack()
     try:
         stack.start()

@@ -55,6 +55,7 @@ def history() -> History:
             asked("silent", problem(14, 504, "unknown", "/operations/c-silent")),
             asked("stream", Answer(11, 200, b'{"step":2}', JSON)),
             asked("unended", Answer(11, 200, b'{"step":1}', JSON)),
+            asked("background", Answer(11, 202, b'{"id":"c-background","status":"pending"}', JSON, "/operations/c-background")),
             asked("text", Answer(11, 200, b'"plain text"', JSON)),
             asked("socket-1.1", Answer(11, 201, body("socket-1.1").encode(), JSON), edge="edge-ws-1"),
             asked("socket-1.2", None, edge="edge-ws-1", gave_up="cut"),
@@ -64,6 +65,7 @@ def history() -> History:
         fetches=[
             Fetch("/operations/c-late", "late", Answer(20, 201, late.encode(), JSON)),
             Fetch("/operations/c-silent", "silent", Answer(20, 200, b'{"id":"c-silent","status":"pending"}', JSON)),
+            Fetch("/operations/c-background", "background", Answer(20, 200, b'{"step":1}', JSON)),
         ],
         listeners=[
             Listener("socket-1", "ann", [(1, False), (5, True)], delivered(mine[0], mine[2], mine[1])),
@@ -77,6 +79,7 @@ def history() -> History:
             message("silent"),
             message("stream", Reply('{"step":1}', is_last=False), Reply('{"step":2}', is_last=False), Reply(None)),
             message("unended", Reply('{"step":1}', is_last=False)),
+            message("background", Reply('{"step":1}', is_last=False)),
             message("text", Reply("plain text")),
             message("socket-1.1", Reply(body("socket-1.1"))),
             message("socket-1.3"),

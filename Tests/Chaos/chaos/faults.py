@@ -146,6 +146,6 @@ def _signal(process: Process, number: int) -> None:
 
 
 def bridge_of(edge: str, bridges: int) -> str:
-    """The bridge whose socket an edge has."""
+    """The bridge that an edge prefers."""
     number = int(edge.removeprefix(family(edge) + "-"))
     return f"bridge-{(number - 1) % bridges + 1}"

@@ -29,6 +29,8 @@ class Connection:
         if self._writer is None:
             try:
                 self._reader, self._writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", self.port, limit=HEAD_LIMIT), seconds)
+            except TimeoutError:
+                raise
             except OSError as error:
                 raise Refused(str(error)) from None
         fields = {"Host": "localhost", "Content-Length": str(len(body)), **headers}
@@ -38,12 +40,12 @@ class Connection:
                 self._writer.write(head.encode() + body)
                 await self._writer.drain()
                 return [*extra, await self._answer()]
-        except (OSError, asyncio.IncompleteReadError) as error:
-            self.close()
-            raise Gone(repr(error)) from None
         except TimeoutError:
             self.close()
             raise
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self.close()
+            raise Gone(repr(error)) from None
 
     async def _unasked(self) -> list[Answer]:
         """What has come since the last answer. A connection that the server has closed meanwhile is left."""

@@ -33,8 +33,18 @@ class Plan:
     #: With librdkafka's mock cluster as the broker.
     mock: bool = False
 
+    @property
+    def shared(self) -> bool:
+        """Whether the edges know all bridges: in two of three rounds."""
+        return random.Random(f"{self.seed}/shared").random() < 0.67
+
     def stack(self, name: str = "chaos") -> ChaosStack:
-        return ChaosStack(name, bridges=self.bridges, replicas=self.replicas, mock=self.mock)
+        return ChaosStack(name, bridges=self.bridges, replicas=self.replicas, mock=self.mock, shared=self.shared)
+
+    def __str__(self) -> str:
+        return (
+            f"round {self.seed}: {self.seconds:.0f} s, {self.bridges} bridges of which each edge knows {'all' if self.shared else 'one'}, "
+            f"{self.replicas} replicas of each edge, {'mock cluster' if self.mock else 'broker'}")
 
     def faults(self, stack: ChaosStack) -> list[Fault]:
         names = [process.name for process in stack.processes]

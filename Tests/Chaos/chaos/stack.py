@@ -25,9 +25,10 @@ SETTINGS = {
 
 
 class ChaosStack(Stack):
-    """`mock`: the broker is librdkafka's mock cluster, which can be told to fail and loses everything when it ends."""
+    """`shared`: each edge knows all bridges, its own one first, else its own one alone. `mock`: the broker is librdkafka's mock cluster, which can be told to fail and loses
+    everything when it ends."""
 
-    def __init__(self, name: str = "chaos", *, bridges: int = 2, replicas: int = 2, mock: bool = False):
+    def __init__(self, name: str = "chaos", *, bridges: int = 2, replicas: int = 2, mock: bool = False, shared: bool = True):
         self.mock_folder: Path | None = None
         super().__init__(name, replicas=replicas)
         if mock:
@@ -41,12 +42,17 @@ class ChaosStack(Stack):
             self._add(f"bridge-{n}", self.bridge.command, {
                 **self.bridge.env, **SETTINGS, "INSTANCE": f"{name}-bridge-{n}", "BRIDGE_SOCKET": path})
             for n, path in paths.items()]
+
+        def known(edge: int) -> str:
+            order = [paths[(edge - 1 + step) % bridges + 1] for step in range(bridges if shared else 1)]
+            return ",".join(map(str, order))
+
         self.https = [
             self._add(f"edge-http-{n}", self.http.command, {
-                **self.http.env, **SETTINGS, "INSTANCE": f"edge-http-{n}", "BRIDGE_SOCKET": paths[(n - 1) % bridges + 1]})
+                **self.http.env, **SETTINGS, "INSTANCE": f"edge-http-{n}", "BRIDGE_SOCKET": known(n)})
             for n in range(1, replicas + 1)]
-        for n, process in enumerate(self.ws):
-            process.env |= {**SETTINGS, "BRIDGE_SOCKET": paths[n % bridges + 1]}
+        for n, process in enumerate(self.ws, 1):
+            process.env |= {**SETTINGS, "BRIDGE_SOCKET": known(n)}
         self.bridge, self.http = self.bridges[0], self.https[0]
         self.sockets = list(paths.values())
 
