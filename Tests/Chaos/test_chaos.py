@@ -15,7 +15,7 @@ REPORTS = Path(os.environ.get("CHAOS_REPORTS") or Path(__file__).resolve().paren
 @pytest.mark.stack
 @pytest.mark.parametrize("seed", ["short-1", "short-2"])
 def test_nothing_is_lost(seed):
-    plan = Plan(seed, seconds=8, rate=40, pace=0.7)
+    plan = Plan(seed, seconds=7, rate=40, pace=0.6)
     stack = plan.stack("chaos-test")
     try:
         stack.start()

@@ -1,9 +1,11 @@
 """Does what a schedule says to the processes of a stack, and notes what happened when."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
+from collections.abc import AsyncIterator, Callable
 
 from harness.processes import Process, ProcessFailure
 
@@ -13,7 +15,7 @@ from .stack import ChaosStack
 
 #: Time (s) within which a process has to leave after SIGTERM: SHUTDOWN_TIMEOUT, and what a loaded machine needs.
 LEAVE = 20.0
-#: Time (s) in which the development broker saves what it has acknowledged; one that is run in earnest has it at once.
+#: Time (s) in which the development broker saves what it has acknowledged, before kill -9 and SIGTERM alike; one that is run in earnest has it at once.
 SAVE = 1.6
 
 
@@ -34,31 +36,32 @@ class FaultRunner:
     async def _one(self, fault: Fault, start: float) -> None:
         await asyncio.sleep(max(0, start + fault.at - time.monotonic()))
         async with self._locks[fault.target]:
+            self.look()
             incident = Incident(fault.kind, fault.target, time.monotonic(), float("inf"))
-            # A process that is replaced leaves as one that is stopped.
             self.incidents.append(incident)
             self._away.add(fault.target)
             try:
                 await getattr(self, f"_{fault.kind}")(fault)
-            except ProcessFailure as failure:
-                self.complaints.append(f"{fault}: {failure}")
+            except (ProcessFailure, OSError) as failure:
+                self.complaints.append(f"{fault}: {failure!r}")
             finally:
                 self._away.discard(fault.target)
                 incident.ended = time.monotonic()
 
     async def _kill(self, fault: Fault) -> None:
         process = self.stack.named(fault.target)
-        if process is self.stack.own_broker:
-            await self._quietly(process.kill)
-        else:
-            process.kill()
+        await self._end(process, process.kill)
         await self._start_again(process, fault.pause)
 
     async def _stop(self, fault: Fault) -> None:
         process = self.stack.named(fault.target)
-        process.terminate()
-        await asyncio.to_thread(process.wait, LEAVE)
+        await self._end(process, process.terminate)
         await self._start_again(process, fault.pause)
+
+    async def _end(self, process: Process, how: Callable[[], None]) -> None:
+        async with self._quiet() if process is self.stack.own_broker else contextlib.nullcontext():
+            how()
+            await asyncio.to_thread(process.wait, LEAVE)
 
     async def _start_again(self, process: Process, pause: float) -> None:
         await asyncio.sleep(pause)
@@ -102,8 +105,9 @@ class FaultRunner:
         await asyncio.to_thread(self.stack.successor, process)
         await asyncio.to_thread(process.wait, LEAVE)
 
-    async def _quietly(self, action) -> None:
-        """While nothing is written to the broker for as long as it needs to save all that it has acknowledged."""
+    @contextlib.asynccontextmanager
+    async def _quiet(self) -> AsyncIterator[None]:
+        """Nothing is written to the broker, and it has had the time to save all that it has acknowledged."""
         names = sorted(process.name for process in self.stack.producers())
         for name in names:
             await self._locks[name].acquire()
@@ -113,7 +117,7 @@ class FaultRunner:
                 _signal(process, signal.SIGSTOP)
             self.feed_paused = True
             await asyncio.sleep(SAVE)
-            action()
+            yield
         finally:
             self.feed_paused = False
             for process in frozen:
@@ -125,19 +129,17 @@ class FaultRunner:
     feed_paused = False
 
     async def _watch(self, faults: list[Fault]) -> None:
-        """Nobody ends unasked."""
-        seen: set[tuple[str, int]] = set()
+        """Nobody ends unasked; who does is started again, so that the others can be judged."""
         end = time.monotonic() + max((fault.at + fault.pause for fault in faults), default=0)
         while time.monotonic() < end:
-            self.look(seen)
+            self.look()
             await asyncio.sleep(0.1)
 
-    def look(self, seen: set[tuple[str, int]]) -> None:
+    def look(self) -> None:
         for process in self.stack.processes:
-            if process.name in self._away or process.running or (process.name, process.pid) in seen:
-                continue
-            seen.add((process.name, process.pid))
-            self.complaints.append(f"{process.name} ended with {process.child.poll()}\n{process.tail(8)}")
+            if process.name not in self._away and not process.running:
+                self.complaints.append(f"{process.name} ended with {process.child.poll()}\n{process.tail(8)}")
+                process.start()
 
 
 def _signal(process: Process, number: int) -> None:

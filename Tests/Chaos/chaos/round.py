@@ -85,6 +85,7 @@ class Round:
             on_sockets = [asyncio.create_task(run) for socket in self.sockets for run in (socket.run(), socket.cut_now_and_then())]
             await self.runner.run(faults, start)
             over = time.monotonic()
+            self.runner.look()
             await asyncio.sleep(max(0, start + self.plan.seconds - time.monotonic()))
             for client in (*self.callers, *self.sockets):
                 client.stopped = True
