@@ -13,15 +13,17 @@ public struct Readiness: Sendable {
     public init(missing: [String]) { self.missing = missing }
 }
 
-/// The HTTP server for operators, apart from the public port: `/livez`, `/readyz` and `/version`.
+/// The HTTP server for operators, apart from the public port: `/livez`, `/readyz`, `/version` and `/counters`.
 public struct AdminServer: Service {
     private let application: Application<RouterResponder<BasicRequestContext>>
 
     /// - Parameters:
     ///   - port: 0 picks a free port; the log line `admin listening` names it.
+    ///   - counters: called for each `GET /counters`: numbers by group and name.
     ///   - readiness: called for each `GET /readyz`; it must not block.
     public init(
         host: String, port: Int, process: String, logger: Logger,
+        counters: @escaping @Sendable () async -> [String: [String: Int]],
         readiness: @escaping @Sendable () -> Readiness
     ) {
         let router = Router()
@@ -29,6 +31,7 @@ public struct AdminServer: Service {
         router.get("version") { _, _ in
             Report(status: .ok, body: VersionBody(process: process, version: Build.version))
         }
+        router.get("counters") { _, _ in Report(status: .ok, body: await counters()) }
         router.get("readyz") { _, _ in
             let missing = readiness().missing
             return Report(

@@ -58,6 +58,17 @@ final class BridgeCore: BridgeServerDelegate {
         return counters
     }
     var inFlight: Int { table.inFlight }
+    /// For the admin port.
+    func counts(status: Counters.Status, _ now: NIODeadline) -> [String: [String: Int]] {
+        var counters = counters
+        counters.status = status
+        var counts = counters.counts
+        counts["now"] = [
+            "inFlight": table.inFlight, "edges": server?.connectionCount ?? 0, "window": settings.window,
+            "oldestWaitingMs": table.oldest.map { Int((now - $0).nanoseconds / 1_000_000) } ?? 0,
+        ]
+        return counts
+    }
     /// Whether an edge waits for something, or a reply is on its way to Redis.
     var isBusy: Bool { table.isAnyoneWaiting || !keeper.isIdle }
 

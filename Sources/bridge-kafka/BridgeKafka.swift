@@ -24,7 +24,8 @@ struct BridgeKafka: AsyncParsableCommand {
                 settings, common, store: store, replies: RedisReplyStore(redis: redis), logger: logger)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: BridgeKafkaSettings.process,
-                logger: logger
+                logger: logger,
+                counters: { await bridge.counts() }
             ) {
                 Readiness(missing: bridge.missing + [redis.missing.map { "redis: \($0)" }].compactMap { $0 })
             }

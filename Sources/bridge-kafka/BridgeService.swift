@@ -85,6 +85,15 @@ final class BridgeService: Service {
 
     var missing: [String] { readiness.missing }
 
+    /// What was counted since the start, for the admin port.
+    func counts() async -> [String: [String: Int]] {
+        let (core, status) = (core, status)
+        return
+            (try? await eventLoop.submit {
+                core.value.counts(status: status.value.counters, .now())
+            }.get()) ?? [:]
+    }
+
     private var producer: KafkaProducer { producers.withLock { $0 } }
 
     func run() async throws {

@@ -37,11 +37,36 @@ struct Counters: Equatable {
         var lost = 0
     }
 
+    /// How requests and events ended, each exactly once.
+    struct Ended: Equatable {
+        var answered = 0
+        var serviceErrors = 0
+        var unreadable = 0
+        /// Events that Kafka has.
+        var accepted = 0
+        /// By a failure that the edge was told.
+        var failed = 0
+        /// The edge has stopped waiting.
+        var cancelled = 0
+        /// The edge has said nothing by its deadline.
+        var expired = 0
+
+        var total: Int {
+            answered + serviceErrors + unreadable + accepted + failed + cancelled + expired
+        }
+    }
+
     var requests = 0
     var events = 0
+    /// Requests that an edge has named again after its connection broke.
     var resumed = 0
+    /// Those of them that another bridge had begun, or this one before its restart.
+    var adopted = 0
+    /// What was refused before it began, by failure code.
+    var refused: [String: Int] = [:]
+    var ended = Ended()
     var replies = Replies()
-    /// Requests that were not or perhaps not sent, by failure code.
+    /// Requests and events that had begun and were not or perhaps not sent, by failure code.
     var failures: [String: Int] = [:]
     /// Sends that Kafka neither confirmed nor refused.
     var unconfirmed = 0
@@ -50,10 +75,43 @@ struct Counters: Equatable {
 }
 
 extension Counters {
+    /// What has begun and must end once.
+    var begun: Int { requests + events + adopted }
+
+    /// For the admin port.
+    var counts: [String: [String: Int]] {
+        [
+            "requests": [
+                "requests": requests, "events": events, "resumed": resumed, "adopted": adopted,
+                "unconfirmed": unconfirmed,
+            ],
+            "ended": [
+                "answered": ended.answered, "serviceErrors": ended.serviceErrors,
+                "unreadable": ended.unreadable, "accepted": ended.accepted, "failed": ended.failed,
+                "cancelled": ended.cancelled, "expired": ended.expired,
+            ],
+            "failures": failures, "refused": refused,
+            "replies": [
+                "delivered": replies.delivered, "partial": replies.partial, "late": replies.late,
+                "duplicate": replies.duplicate, "unknown": replies.unknown,
+                "unreadable": replies.unreadable, "withoutID": replies.withoutID,
+            ],
+            "status": [
+                "written": status.written, "skipped": status.skipped, "superseded": status.superseded,
+                "deadLettered": status.deadLettered, "lost": status.lost, "retries": status.retries,
+            ],
+            "kept": ["written": kept.written, "retries": kept.retries, "lost": kept.lost],
+        ]
+    }
+
     /// For one line of the log.
     var metadata: Logger.Metadata {
         [
             "requests": "\(requests)", "events": "\(events)", "resumed": "\(resumed)",
+            "adopted": "\(adopted)", "refused": .dictionary(refused.mapValues { "\($0)" }),
+            "answered": "\(ended.answered)", "serviceErrors": "\(ended.serviceErrors)",
+            "accepted": "\(ended.accepted)", "failed": "\(ended.failed)",
+            "cancelled": "\(ended.cancelled)", "expired": "\(ended.expired)",
             "delivered": "\(replies.delivered)", "partial": "\(replies.partial)", "late": "\(replies.late)",
             "duplicate": "\(replies.duplicate)", "unknown": "\(replies.unknown)",
             "unreadable": "\(replies.unreadable)", "withoutID": "\(replies.withoutID)",

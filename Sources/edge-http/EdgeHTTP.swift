@@ -43,7 +43,8 @@ struct EdgeHTTP: AsyncParsableCommand {
                 observe: { contacts?.note(request: $0, reply: $1) })
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: EdgeHTTPSettings.process,
-                logger: logger
+                logger: logger,
+                counters: { await bridge.statistics().counts }
             ) { Readiness(missing: [bridge.missing.map { "bridge: \($0)" }].compactMap { $0 }) }
             let catalog = ServiceCatalog(
                 settings.operations.services, source: settings.operations.source, logger: logger)

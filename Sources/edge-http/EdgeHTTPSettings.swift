@@ -39,7 +39,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             "ADMIN_HOST", default: "127.0.0.1", help: "Address of the admin servers.")
         adminPort = reader.port(
             "HTTP_ADMIN_PORT", default: 4141,
-            help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`).")
+            help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`, `/counters`).")
         bridgeSockets = BridgeSocketSetting.readAll(&reader)
         operations = OperationSettings(from: &reader)
         maxConnections = reader.integer(

@@ -68,7 +68,8 @@ struct EdgeWS: AsyncParsableCommand {
             updates.attach(server)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: EdgeWSSettings.process,
-                logger: logger
+                logger: logger,
+                counters: { await bridge?.statistics().counts ?? [:] }
             ) {
                 let missing = updates.missing.map { "redis: \($0)" }
                 return Readiness(missing: [server.isDraining ? "draining" : nil, missing].compactMap { $0 })

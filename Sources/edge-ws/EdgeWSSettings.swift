@@ -39,7 +39,8 @@ struct EdgeWSSettings: ProcessSettings {
             "WS_PORT", default: 4042, help: "Port of the Socket.IO server; 0 picks a free one.")
         adminHost = reader.string("ADMIN_HOST", default: "127.0.0.1", help: "Address of the admin servers.")
         adminPort = reader.port(
-            "WS_ADMIN_PORT", default: 4142, help: "Admin port of edge-ws (`/livez`, `/readyz`, `/version`).")
+            "WS_ADMIN_PORT", default: 4142,
+            help: "Admin port of edge-ws (`/livez`, `/readyz`, `/version`, `/counters`).")
         var socketIO = SocketIOConfiguration()
         socketIO.path = reader.string(
             "WS_PATH", default: "/socket.io/", help: "Path of Socket.IO, with a slash at both ends.")

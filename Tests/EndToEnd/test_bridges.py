@@ -6,7 +6,7 @@ import time
 
 import pytest
 from harness.extra import Client, edge_ws
-from harness.http import assert_problem
+from harness.http import assert_problem, request
 from harness.operations import late_answer, new_user, sent
 from harness.processes import Process, wait_until
 from harness.rest import edge_http
@@ -24,6 +24,10 @@ def bridge(stack, name: str, socket: str | None = None, **env):
         yield process
     finally:
         process.stop()
+
+
+def counters(process: Process) -> dict:
+    return request(int(process.wait_log("admin listening")["port"]), "GET", "/counters").json()
 
 
 def start(process: Process) -> None:
@@ -184,3 +188,14 @@ def test_bridges_come_and_go_under_load(stack):
                 assert_problem(answer, 503, "not_sent")
         assert [user for user in unknown if sent(stack, user)] == []
         assert len(unknown) <= 6, "only what was on its way to Kafka at a kill"
+        # The books: each request of a client is one of an edge, and each that began somewhere has ended there once.
+        counted = [counters(edge) for edge in edges]
+        assert sum(count["bridge"]["requests"] for count in counted) == len(results)
+        for count in counted:
+            assert count["bridge"]["requests"] == sum(count["outcomes"].values()) + count["bridge"]["waiting"]
+            assert count["bridge"]["waiting"] == 0 and count["bridge"]["connections"] > 1
+        assert sum(count["outcomes"].get("reply", 0) for count in counted) == sum(answer.status == 201 for _, answer in results)
+        for process in bridges:
+            count = counters(process)
+            begun = count["requests"]["requests"] + count["requests"]["events"] + count["requests"]["adopted"]
+            assert begun == sum(count["ended"].values()) + count["now"]["inFlight"]

@@ -9,12 +9,14 @@ public final class BridgeClient: Service, Sendable {
     private let eventLoop: any EventLoop
     private let core: NIOLoopBoundBox<BridgeClientCore>
     private let reachability: BridgeReachability
+    private let logger: Logger
 
     public init(_ configuration: BridgeClientConfiguration, logger: Logger) {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
         let reachability = BridgeReachability()
         self.eventLoop = eventLoop
         self.reachability = reachability
+        self.logger = logger
         core = .makeBoxSendingValue(
             BridgeClientCore(
                 configuration, eventLoop: eventLoop, reachability: reachability, logger: logger),
@@ -24,12 +26,25 @@ public final class BridgeClient: Service, Sendable {
     /// Nil when a bridge has welcomed this edge; else why not. For readiness.
     public var missing: String? { reachability.missing.withLock { $0 } }
 
+    public func statistics() async -> BridgeStatistics {
+        let core = core
+        return (try? await eventLoop.submit { core.value.statistics(.now()) }.get()) ?? BridgeStatistics()
+    }
+
     /// Keeps a connection to the bridge until the process is told to stop.
     public func run() async throws {
         let core = core
         try await eventLoop.submit { core.value.start() }.get()
         try? await gracefulShutdown()
         try await eventLoop.submit { core.value.stop() }.get()
+        let statistics = await statistics()
+        logger.info(
+            "bridge summary",
+            metadata: [
+                "requests": "\(statistics.requests)", "connections": "\(statistics.connections)",
+                "late": "\(statistics.late)",
+                "outcomes": .dictionary(statistics.outcomes.mapValues { "\($0)" }),
+            ])
     }
 
     /// Sends one request and awaits what became of it, at most for its timeout.
@@ -68,6 +83,8 @@ private final class BridgeClientCore {
     private let reachability: BridgeReachability
     private let logger: Logger
     private var machine: Machine
+    /// What the machine does not count.
+    private var counted = BridgeStatistics()
     private var links: [Machine.Connection: Link] = [:]
     private var wakeUp: (deadline: NIODeadline, task: Scheduled<Void>)?
     private var reported: String?
@@ -99,7 +116,17 @@ private final class BridgeClientCore {
         wakeUp = nil
     }
 
+    func statistics(_ now: NIODeadline) -> BridgeStatistics {
+        var statistics = counted
+        statistics.late = machine.lateAnswers
+        statistics.waiting = machine.pendingCount
+        statistics.window = machine.window ?? 0
+        statistics.oldest = machine.oldest.map { Int((now - $0).nanoseconds / 1_000_000) } ?? 0
+        return statistics
+    }
+
     func submit(_ request: BridgeRequest, _ waiter: CheckedContinuation<BridgeOutcome, Never>) {
+        counted.requests += 1
         perform(machine.submit(request, waiter: waiter, .now()))
     }
 
@@ -112,9 +139,13 @@ private final class BridgeClientCore {
             case .send(let connection, let message): send(message, on: connection)
             case .close(let connection): links.removeValue(forKey: connection)?.handler.close()
             case .limitFrames(let connection, let maxFrame):
+                // Comes with each welcome, and with nothing else.
+                counted.connections += 1
                 links[connection]?.maxFrame = maxFrame
                 links[connection]?.handler.decoder.maxFrame = maxFrame
-            case .complete(let waiter, let outcome): waiter.resume(returning: outcome)
+            case .complete(let waiter, let outcome):
+                counted.ended(outcome)
+                waiter.resume(returning: outcome)
             }
         }
         report()

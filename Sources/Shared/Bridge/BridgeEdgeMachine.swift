@@ -16,7 +16,7 @@ struct BridgeEdgeMachine<Waiter> {
     private var lastConnection: Connection = 0
     /// Where replies come in of what went through the last bridge that welcomed this edge.
     private var lastReplySource: String?
-    private var pending: [BridgeRequestID: Pending] = [:]
+    private(set) var pending: [BridgeRequestID: Pending] = [:]
     private var deadlines = DeadlineQueue<BridgeRequestID>()
     /// Requests whose connection broke and that no connection has resumed yet; may name ids that are gone.
     private var unattached: Deque<BridgeRequestID> = []
@@ -24,7 +24,7 @@ struct BridgeEdgeMachine<Waiter> {
     /// A bridge has said that it goes, and its successor has neither welcomed this edge nor failed to: requests wait,
     /// at most as many as the last window.
     private var isHandingOver = false
-    private var lastWindow = 0
+    private(set) var lastWindow = 0
     /// Answers that came when nobody waited for them any more.
     private(set) var lateAnswers = 0
 
@@ -41,8 +41,6 @@ struct BridgeEdgeMachine<Waiter> {
         if case .ready = phase { return nil }
         return isHandingOver ? nil : problem
     }
-
-    var pendingCount: Int { pending.count }
 
     /// The earliest time at which ``tick(_:)`` has something to do.
     mutating func nextWakeUp() -> NIODeadline? {
@@ -68,7 +66,7 @@ struct BridgeEdgeMachine<Waiter> {
                 return refuse(.windowExceeded, "\(lastWindow) requests are in flight", retryAfter: 1)
             }
             pending[request.id] = Pending(
-                request: request, waiter: waiter, deadline: deadline, isUnsent: true)
+                request: request, waiter: waiter, since: now, deadline: deadline, isUnsent: true)
             deadlines.insert(request.id, at: deadline)
             unattached.append(request.id)
             return []
@@ -82,7 +80,7 @@ struct BridgeEdgeMachine<Waiter> {
             return refuse(.windowExceeded, "\(link.window) requests are in flight", retryAfter: 1)
         }
         pending[request.id] = Pending(
-            request: request, waiter: waiter, deadline: deadline, connection: connection,
+            request: request, waiter: waiter, since: now, deadline: deadline, connection: connection,
             replySource: link.replySource)
         deadlines.insert(request.id, at: deadline)
         link.inFlight += 1

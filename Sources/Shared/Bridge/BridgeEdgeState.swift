@@ -1,6 +1,12 @@
 import NIOCore
 
 extension BridgeEdgeMachine {
+    var pendingCount: Int { pending.count }
+    /// Since when the oldest request waits.
+    var oldest: NIODeadline? { pending.values.map(\.since).min() }
+    /// Requests that may wait at a time; nil without a bridge.
+    var window: Int? { missing == nil ? lastWindow : nil }
+
     enum Action {
         /// To the socket of this number.
         case connect(Connection, socket: Int)
@@ -37,6 +43,7 @@ extension BridgeEdgeMachine {
     struct Pending {
         let request: BridgeRequest
         let waiter: Waiter
+        let since: NIODeadline
         let deadline: NIODeadline
         var connection: Connection?
         /// No bridge has taken it: it waits for the next one.

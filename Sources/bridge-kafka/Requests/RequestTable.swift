@@ -43,6 +43,7 @@ struct RequestTable<Edge> {
         var keepsReply = false
         /// What came while the edge was away.
         var missed = KeptReplies()
+        let since: NIODeadline
     }
 
     private enum Ending { case answered, abandoned }
@@ -66,6 +67,9 @@ struct RequestTable<Edge> {
     /// Whether any connected edge waits for something.
     var isAnyoneWaiting: Bool { entries.values.contains { $0.edge != nil } }
 
+    /// Since when the oldest one waits.
+    var oldest: NIODeadline? { entries.values.map(\.since).min() }
+
     var orphanBytes: Int { orphans.bytes }
 
     /// The earliest time at which ``tick(_:)`` has something to do.
@@ -88,7 +92,7 @@ struct RequestTable<Edge> {
         }
         if isEvent { counters.events += 1 } else { counters.requests += 1 }
         insert(
-            id, Entry(edge: edge, isEvent: isEvent, keepsReply: keepsReply),
+            id, Entry(edge: edge, isEvent: isEvent, keepsReply: keepsReply, since: now),
             timeout: isEvent ? nil : timeout, now)
         lastToken += 1
         tokens[lastToken] = id
@@ -109,10 +113,10 @@ struct RequestTable<Edge> {
     }
 
     /// Counts a request that is refused before it is registered.
-    mutating func refused(_ failure: BridgeFailure) { counters.failures[failure.code, default: 0] += 1 }
+    mutating func refused(_ failure: BridgeFailure) { counters.refused[failure.code, default: 0] += 1 }
 
     /// The edge no longer waits; a record that is under way goes on.
-    mutating func cancelled(_ id: BridgeRequestID) { end(id, .abandoned) }
+    mutating func cancelled(_ id: BridgeRequestID) { end(id, .abandoned, \.cancelled) }
 
     /// The connection of these is gone; they are kept for the edge to come back, unless it has done so already.
     mutating func disconnected(_ ids: some Sequence<BridgeRequestID>, isSame: (Edge) -> Bool) {
@@ -127,7 +131,8 @@ struct RequestTable<Edge> {
     ) -> [Action] {
         counters.resumed += 1
         let missed = (entries[id]?.missed.contents ?? []) + orphans.take(id)
-        insert(id, Entry(edge: edge), timeout: timeout, now)
+        if entries[id] == nil { counters.adopted += 1 }
+        insert(id, Entry(edge: edge, since: entries[id]?.since ?? now), timeout: timeout, now)
         var actions: [Action] = []
         for content in missed { actions += answer(id, content) }
         // Only its former bridge knew whether the reply is to be kept; what was missed is.
@@ -150,7 +155,7 @@ struct RequestTable<Edge> {
         switch delivery {
         case .delivered:
             guard entry.isEvent else { return [] }
-            end(id, .answered)
+            end(id, .answered, \.accepted)
             return entry.edge.map { [.accept($0, id)] } ?? []
         case .notSent(let reason):
             return fail(id, BridgeFailure(.sendFailed, message: reason, retryAfter: 1))
@@ -194,17 +199,23 @@ struct RequestTable<Edge> {
             counters.replies.duplicate += 1
             return []
         }
-        if content.isFinal { end(id, .answered) }
         let kept: [Action] = entry.keepsReply ? [.keep(id, content)] : []
         switch content {
         case .value(let body, let final):
-            if final { counters.replies.delivered += 1 } else { counters.replies.partial += 1 }
+            if final {
+                counters.replies.delivered += 1
+                end(id, .answered, \.answered)
+            } else {
+                counters.replies.partial += 1
+            }
             return kept + [.reply(edge, id, final: final, body)]
         case .error(let error):
             counters.replies.delivered += 1
+            end(id, .answered, \.serviceErrors)
             return kept + [.serviceError(edge, id, error)]
         case .unreadable(let reason):
             counters.replies.unreadable += 1
+            end(id, .answered, \.unreadable)
             return kept + [.fail(edge, id, BridgeFailure(.unreadableReply, message: reason))]
         }
     }
@@ -213,13 +224,16 @@ struct RequestTable<Edge> {
 
     private mutating func fail(_ id: BridgeRequestID, _ failure: BridgeFailure) -> [Action] {
         guard let entry = entries[id] else { return [] }
-        end(id, .abandoned)
+        end(id, .abandoned, \.failed)
         counters.failures[failure.code, default: 0] += 1
         return entry.edge.map { [.fail($0, id, failure)] } ?? []
     }
 
-    private mutating func end(_ id: BridgeRequestID, _ ending: Ending) {
+    private mutating func end(
+        _ id: BridgeRequestID, _ ending: Ending, _ count: WritableKeyPath<Counters.Ended, Int>
+    ) {
         guard entries.removeValue(forKey: id) != nil else { return }
+        counters.ended[keyPath: count] += 1
         deadlines.remove(id)
         if endings.updateValue(ending, forKey: id) == nil { endingOrder.append(id) }
         if endingOrder.count > limits.remembered, let oldest = endingOrder.popFirst() {
@@ -228,7 +242,7 @@ struct RequestTable<Edge> {
     }
 
     mutating func tick(_ now: NIODeadline) {
-        while let id = deadlines.popDue(now) { end(id, .abandoned) }
+        while let id = deadlines.popDue(now) { end(id, .abandoned, \.expired) }
         counters.replies.unknown += orphans.expire(now)
     }
 }
