@@ -43,13 +43,14 @@ final class RESPReader {
     func next() throws(RedisError) -> RESPValue? {
         var reply: UnsafeMutableRawPointer?
         guard redisReaderGetReply(reader, &reply) == REDIS_OK else { throw failure() }
-        guard reply != nil, let value = builder.take() else {
-            guard unfinishedBytes <= maxReplyBytes else {
-                throw RedisError(.protocolViolation, .unknown, "reply above \(maxReplyBytes) bytes")
-            }
-            return nil
+        let value = builder.take()
+        // Whether a reply is too long must not depend on how many reads it has come in.
+        let rest = value == nil ? 0 : reader.pointee.len - reader.pointee.pos
+        guard unfinishedBytes - rest <= maxReplyBytes else {
+            throw RedisError(.protocolViolation, .unknown, "reply above \(maxReplyBytes) bytes")
         }
-        unfinishedBytes = reader.pointee.len - reader.pointee.pos
+        guard let value else { return nil }
+        unfinishedBytes = rest
         return value
     }
 

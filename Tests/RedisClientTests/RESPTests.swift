@@ -32,9 +32,9 @@ import Testing
         #expect(throws: RedisError.self) { try read(text) }
     }
 
-    @Test func refusesAReplyThatIsTooLong() {
+    @Test(arguments: [1, 600, 5000]) func refusesAReplyThatIsTooLong(_ size: Int) {
         #expect(throws: RedisError.self) {
-            try read("$2000\r\n" + String(repeating: "x", count: 2000), inPiecesOf: 600)
+            try read("$2000\r\n" + String(repeating: "x", count: 2000) + "\r\n", inPiecesOf: size)
         }
     }
 
