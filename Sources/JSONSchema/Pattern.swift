@@ -7,8 +7,24 @@ enum Pattern {
         try? NSRegularExpression(pattern: translated(text))
     }
 
-    static func matches(_ expression: NSRegularExpression, _ text: String) -> Bool {
-        expression.firstMatch(in: text, range: NSRange(location: 0, length: text.utf16.count)) != nil
+    /// How often the matching of one instance may report progress, which it does after some thousand steps: a fraction
+    /// of a second. Some expressions take exponential time.
+    static let maxProgress = 200
+
+    /// Nil when it has not ended in time.
+    ///
+    /// - Parameter left: how often it may still report progress.
+    static func matches(_ expression: NSRegularExpression, _ text: String, left: inout Int) -> Bool? {
+        var isFound = false
+        var reports = 0
+        let most = left
+        let range = NSRange(location: 0, length: text.utf16.count)
+        expression.enumerateMatches(in: text, options: .reportProgress, range: range) { match, _, stop in
+            if match == nil { reports += 1 } else { isFound = true }
+            if isFound || reports > most { stop.pointee = true }
+        }
+        left = max(0, left - reports)
+        return isFound ? true : reports > most ? nil : false
     }
 
     /// White space and line ends of ECMA-262, within a class.

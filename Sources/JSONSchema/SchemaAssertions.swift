@@ -1,3 +1,5 @@
+import Foundation
+
 /// The keywords that look at a value by itself (validation, §6 and §7).
 extension SchemaEvaluation {
     mutating func assertValue(_ keywords: Keywords, _ instance: JSONNode) -> Bool {
@@ -86,13 +88,19 @@ extension SchemaEvaluation {
                 return fail("must have at most \(limit) characters")
             }
         }
-        if let pattern = keywords.pattern, !Pattern.matches(pattern.expression, text) {
+        if let pattern = keywords.pattern, !matches(pattern.expression, text) {
             isValid = fail("must match the pattern \(pattern.text)")
         }
         if let format = keywords.format, !format.matches(text) {
             isValid = fail("must be a valid \(format.rawValue)")
         }
         return isValid
+    }
+
+    /// False as well where it would take too long to tell.
+    mutating func matches(_ expression: NSRegularExpression, _ text: String) -> Bool {
+        Pattern.matches(expression, text, left: &matchingLeft)
+            ?? giveUp("takes too long to match the patterns of its schema")
     }
 
     private mutating func assert(_ keywords: Keywords, _ items: [JSONNode]) -> Bool {

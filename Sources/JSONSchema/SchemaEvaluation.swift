@@ -28,6 +28,9 @@ struct SchemaEvaluation {
     private var scope: [Int] = []
     private var depth = 0
     private var steps = 0
+    /// Where and why a part was not evaluated, whatever the schema makes of that part: under `not` it would be valid.
+    private var givenUp: SchemaFault?
+    var matchingLeft = Pattern.maxProgress
 
     init(_ schema: Schema, maxSteps: Int) {
         self.schema = schema
@@ -37,6 +40,7 @@ struct SchemaEvaluation {
     mutating func run(_ instance: JSONNode) {
         var evaluated = Evaluated()
         _ = evaluate(schema.root, instance, &evaluated)
+        if let givenUp { faults = faults.filter { $0 != givenUp }.prefix(Schema.maxFaults - 1) + [givenUp] }
     }
 
     /// - Returns: always false.
@@ -46,6 +50,14 @@ struct SchemaEvaluation {
             faults.append(SchemaFault(pointer: JSONPointer.text(path), detail: detail))
         }
         return false
+    }
+
+    /// Makes the instance invalid as a whole.
+    ///
+    /// - Returns: always false.
+    mutating func giveUp(_ detail: String) -> Bool {
+        if givenUp == nil { givenUp = SchemaFault(pointer: JSONPointer.text(path), detail: detail) }
+        return fail(detail)
     }
 
     /// Evaluates without keeping the faults.
@@ -70,8 +82,8 @@ struct SchemaEvaluation {
         case .always(true): return true
         case .always(false): return fail("is not allowed")
         case .keywords(let box):
-            guard depth < Self.maxDepth else { return fail("is nested too deeply for its schema") }
-            guard steps < maxSteps else { return fail("is too large for its schema") }
+            guard depth < Self.maxDepth else { return giveUp("is nested too deeply for its schema") }
+            guard steps < maxSteps else { return giveUp("is too large for its schema") }
             depth += 1
             steps += 1
             scope.append(box.keywords.resource)
@@ -176,7 +188,7 @@ struct SchemaEvaluation {
                 isCovered = true
                 isValid = within(name, number, value) && isValid
             }
-            for (pattern, number) in keywords.patternProperties where Pattern.matches(pattern, name) {
+            for (pattern, number) in keywords.patternProperties where matches(pattern, name) {
                 isCovered = true
                 isValid = within(name, number, value) && isValid
             }

@@ -104,6 +104,22 @@ import Testing
         #expect(faults.contains { $0.detail == "is too large for its schema" })
     }
 
+    @Test(arguments: [
+        ##"{"not":{"$ref":"#"}}"##, ##"{"if":{"$ref":"#"},"then":true,"else":true}"##,
+        ##"{"oneOf":[true,{"$ref":"#"}]}"##,
+    ])
+    func whatIsGivenUpIsInvalidInAnyForm(schema: String) throws {
+        #expect(try faults(schema, "1").last == " is nested too deeply for its schema")
+    }
+
+    @Test(arguments: [#"{"not":{"pattern":"^(a+)+$"}}"#, #"{"patternProperties":{"^(a+)+$":true}}"#])
+    func theTimeForPatternsIsBounded(schema: String) throws {
+        let text = String(repeating: "a", count: 60) + "!"
+        let instance = schema.contains("not") ? "\"\(text)\"" : "{\"\(text)\":1}"
+        #expect(try faults(schema, instance) == [" takes too long to match the patterns of its schema"])
+        #expect(try faults(schema, instance.replacing("!", with: "")).isEmpty == !schema.contains("not"))
+    }
+
     @Test func faultsAreBounded() throws {
         let many = "[" + Array(repeating: "1", count: 1000).joined(separator: ",") + "]"
         #expect(try faults(#"{"items":{"type":"string"}}"#, many).count == Schema.maxFaults)
