@@ -122,6 +122,12 @@ import Testing
         )
     }
 
+    @Test func aliasesMakeNoDocumentEndless() {
+        let lines = (1...30).map { "a\($0): &a\($0) [*a\($0 - 1), *a\($0 - 1)]\n" }
+        let yaml = "a0: &a0 x\n" + lines.joined()
+        #expect(throws: YAMLDocument.Fault.self) { try YAMLDocument.json(yaml, maxBytes: 10_000) }
+    }
+
     @Test func aMissingDirectoryIsAMistake() {
         let source = ServiceDefinition.Source(
             directory: "/nonexistent", defaultTimeout: .seconds(1), longestTimeout: .seconds(1))

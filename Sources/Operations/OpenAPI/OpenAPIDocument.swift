@@ -15,9 +15,10 @@ struct OpenAPIDocument {
 
     /// - Throws: `YAMLDocument.Fault`, `YamlError` or `JSONSyntaxError` when the text is no document at all.
     static func parse(
-        _ yaml: String, defaultTimeout: Duration, longestTimeout: Duration
+        _ yaml: String, defaultTimeout: Duration, longestTimeout: Duration,
+        maxBytes: Int = YAMLDocument.defaultMaxBytes
     ) throws -> (service: ServiceDefinition, mistakes: [String]) {
-        let json = try YAMLDocument.json(yaml)
+        let json = try YAMLDocument.json(yaml, maxBytes: maxBytes)
         var document = OpenAPIDocument(
             root: try JSONNode(json), defaultTimeout: defaultTimeout, longestTimeout: longestTimeout)
         let (name, routes) = document.read()

@@ -8,18 +8,24 @@ enum YAMLDocument {
         let description: String
     }
 
+    /// Bytes of JSON. Aliases of aliases would make a few lines as long as they like.
+    static let defaultMaxBytes = 16 << 20
+
     /// - Throws: ``Fault``, or `YamlError` when the text is no YAML.
-    static func json(_ yaml: String) throws -> ByteBuffer {
+    static func json(_ yaml: String, maxBytes: Int = defaultMaxBytes) throws -> ByteBuffer {
         guard let node = try Yams.compose(yaml: yaml, .basic) else {
             throw Fault(description: "the document is empty")
         }
         var buffer = ByteBuffer()
-        try write(node, to: &buffer, depth: 0)
+        try write(node, to: &buffer, depth: 0, maxBytes: maxBytes)
         return buffer
     }
 
-    private static func write(_ node: Node, to buffer: inout ByteBuffer, depth: Int) throws {
+    private static func write(_ node: Node, to buffer: inout ByteBuffer, depth: Int, maxBytes: Int) throws {
         guard depth < RawJSON.defaultMaxDepth else { throw Fault(description: "it is nested too deeply") }
+        guard buffer.readableBytes < maxBytes else {
+            throw Fault(description: "it is too long with its aliases")
+        }
         switch node {
         case .mapping(let mapping):
             buffer.writeStaticString("{")
@@ -28,14 +34,14 @@ enum YAMLDocument {
                 if index > 0 { buffer.writeStaticString(",") }
                 buffer.writeJSONString(name)
                 buffer.writeStaticString(":")
-                try write(value, to: &buffer, depth: depth + 1)
+                try write(value, to: &buffer, depth: depth + 1, maxBytes: maxBytes)
             }
             buffer.writeStaticString("}")
         case .sequence(let sequence):
             buffer.writeStaticString("[")
             for (index, item) in sequence.enumerated() {
                 if index > 0 { buffer.writeStaticString(",") }
-                try write(item, to: &buffer, depth: depth + 1)
+                try write(item, to: &buffer, depth: depth + 1, maxBytes: maxBytes)
             }
             buffer.writeStaticString("]")
         case .scalar(let scalar): write(scalar, to: &buffer)
