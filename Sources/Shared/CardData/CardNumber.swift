@@ -90,35 +90,68 @@ public enum CardNumber {
     private static func find(
         in bytes: UnsafeRawBufferPointer, _ groups: [Range<Int>], most: Int, _ found: inout [Range<Int>]
     ) {
-        let start = groups[0].lowerBound
-        let end = groups[groups.count - 1].upperBound
-        guard end - start >= shortest else { return }
-        let count = groups.reduce(0) { $0 + $1.count }
-        if count <= 15, start > 0, bytes[start - 1] == UInt8(ascii: "+") { return }
-        if isBankAccount(bytes, groups) { return }
-        let opens = !touchesWord(bytes, before: start)
-        let closes = !touchesWord(bytes, at: end)
-        func test(_ window: Range<Int>) -> Bool {
-            guard opens || window.lowerBound > 0, closes || window.upperBound < groups.count else {
-                return false
+        var rest = groups[...]
+        while !rest.isEmpty, found.count < most {
+            if let range = whole(rest, in: bytes, behind: found.last) { return found.append(range) }
+            guard let window = firstWindow(rest, in: bytes, behind: found.last) else { return }
+            // What is beside a number is looked at by itself, as it stands there once the number is masked.
+            if let range = whole(rest[..<window.lowerBound], in: bytes, behind: found.last) {
+                found.append(range)
             }
-            let digits = groups[window].joined().map { bytes[$0] - UInt8(ascii: "0") }
-            guard isCardNumber(digits) else { return false }
-            found.append(groups[window.lowerBound].lowerBound..<groups[window.upperBound - 1].upperBound)
-            return true
-        }
-        if count <= longest, !isHyphened(bytes, start, end), test(0..<groups.count) { return }
-        var first = 0
-        while first < groups.count, found.count < most {
-            first = windows(groups, from: first).first(where: test)?.upperBound ?? first + 1
+            found.append(rest[window.lowerBound].lowerBound..<rest[window.upperBound - 1].upperBound)
+            rest = rest[window.upperBound...]
         }
     }
 
+    private static func isNumber(_ groups: ArraySlice<Range<Int>>, in bytes: UnsafeRawBufferPointer) -> Bool {
+        isCardNumber(groups.joined().map { bytes[$0] - UInt8(ascii: "0") })
+    }
+
+    /// All groups as one number.
+    private static func whole(
+        _ groups: ArraySlice<Range<Int>>, in bytes: UnsafeRawBufferPointer, behind last: Range<Int>?
+    ) -> Range<Int>? {
+        guard let start = groups.first?.lowerBound, let end = groups.last?.upperBound,
+            groups.count <= longest, (shortest...longest).contains(groups.reduce(0) { $0 + $1.count }),
+            isOpen(groups, in: bytes), !isHyphened(bytes, start, end),
+            !touchesWord(bytes, before: start, behind: last), !touchesWord(bytes, at: end),
+            isNumber(groups, in: bytes)
+        else { return nil }
+        return start..<end
+    }
+
+    /// The first groups among others that are a number.
+    private static func firstWindow(
+        _ groups: ArraySlice<Range<Int>>, in bytes: UnsafeRawBufferPointer, behind last: Range<Int>?
+    ) -> Range<Int>? {
+        guard let start = groups.first?.lowerBound, let end = groups.last?.upperBound,
+            isOpen(groups, in: bytes)
+        else { return nil }
+        let opens = !touchesWord(bytes, before: start, behind: last)
+        let closes = !touchesWord(bytes, at: end)
+        for first in groups.indices {
+            let window = windows(groups, from: first).first { window in
+                (opens || window.lowerBound > groups.startIndex)
+                    && (closes || window.upperBound < groups.endIndex)
+                    && isNumber(groups[window], in: bytes)
+            }
+            if let window { return window }
+        }
+        return nil
+    }
+
+    /// Neither a phone number nor a bank account.
+    private static func isOpen(_ groups: ArraySlice<Range<Int>>, in bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let first = groups.first, !isBankAccount(bytes, first) else { return false }
+        guard first.lowerBound > 0, bytes[first.lowerBound - 1] == UInt8(ascii: "+") else { return true }
+        return groups.prefix(16).reduce(0) { $0 + $1.count } > 15
+    }
+
     /// The groups from there on that look like a card number on their own, in one way or another.
-    private static func windows(_ groups: [Range<Int>], from first: Int) -> [Range<Int>] {
+    private static func windows(_ groups: ArraySlice<Range<Int>>, from first: Int) -> [Range<Int>] {
         if (shortest...longest).contains(groups[first].count) { return [first..<first + 1] }
         var windows: [Range<Int>] = []
-        for layout in layouts where first + layout.count <= groups.count {
+        for layout in layouts where first + layout.count <= groups.endIndex {
             var place = 0
             while place < layout.count, groups[first + place].count == layout[place] { place += 1 }
             if place == layout.count { windows.append(first..<first + place) }
@@ -134,16 +167,21 @@ public enum CardNumber {
     }
 
     /// An IBAN in print: `DE89 3704 …` (ISO 13616-1).
-    private static func isBankAccount(_ bytes: UnsafeRawBufferPointer, _ groups: [Range<Int>]) -> Bool {
-        let start = groups[0].lowerBound
-        guard groups[0].count == 2, start >= 2 else { return false }
+    private static func isBankAccount(_ bytes: UnsafeRawBufferPointer, _ first: Range<Int>) -> Bool {
+        let start = first.lowerBound
+        guard first.count == 2, start >= 2 else { return false }
         return isLetter(bytes[start - 1]) && isLetter(bytes[start - 2])
             && (start == 2 || !isWord(bytes[start - 3]))
     }
 
-    private static func touchesWord(_ bytes: UnsafeRawBufferPointer, before start: Int) -> Bool {
+    /// - Parameter last: the card number before; what stands behind a point and one is no fraction.
+    private static func touchesWord(
+        _ bytes: UnsafeRawBufferPointer, before start: Int, behind last: Range<Int>?
+    ) -> Bool {
         guard start > 0 else { return false }
-        if bytes[start - 1] == UInt8(ascii: "."), start > 1 { return isDigit(bytes[start - 2]) }
+        if bytes[start - 1] == UInt8(ascii: "."), start > 1 {
+            return isDigit(bytes[start - 2]) && last?.upperBound != start - 1
+        }
         return isWord(bytes[start - 1])
     }
 
