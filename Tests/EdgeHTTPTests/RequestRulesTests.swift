@@ -27,6 +27,12 @@ import Testing
         #expect(status { try RequestRules.checkContentType([.contentType: value]) } == expected)
     }
 
+    @Test func emptyEntriesOfForwardedForSayNothing() {
+        var headers: HTTPFields = [RequestRules.forwardedForField: "192.0.2.1, ,10.0.0.1,"]
+        headers.append(HTTPField(name: RequestRules.forwardedForField, value: " 10.0.0.2 "))
+        #expect(RequestRules.forwardedFor(headers) == ["192.0.2.1", "10.0.0.1", "10.0.0.2"])
+    }
+
     @Test func contentTypeMustBeThereAndTheBodyNotCompressed() {
         #expect(status { try RequestRules.checkContentType([:]) } == 415)
         #expect(

@@ -21,9 +21,10 @@ extension RequestRules {
         return given
     }
 
-    /// The entries of `X-Forwarded-For`, in order; of several fields as of one (RFC 9110 §5.3).
+    /// The entries of `X-Forwarded-For`, in order; of several fields as of one, without empty ones (RFC 9110 §5.3, §5.6.1).
     static func forwardedFor(_ headers: HTTPFields) -> [String] {
-        headers[values: forwardedForField].flatMap { $0.split(separator: ",") }.map { String($0.trimmed) }
+        headers[values: forwardedForField].flatMap { $0.split(separator: ",") }
+            .map { String($0.trimmed) }.filter { !$0.isEmpty }
     }
 
     /// Only JSON in UTF-8, not compressed (RFC 9110 §15.5.16).
