@@ -25,6 +25,31 @@ struct KafkaBrokerTests {
             logger: quiet, onEvents: { events.add($0) })
     }
 
+    /// The hashes are those of Kafka's own tests (org.apache.kafka.common.utils.UtilsTest), which kafkajs' murmur2 shares.
+    @Test func keysLandWhereKafkajsPutsThem() async throws {
+        let hashes: KeyValuePairs<String, Int32> = [
+            "21": -973_932_308, "foobar": -790_332_482, "a-little-bit-long-string": -985_981_536,
+            "a-little-bit-longer-string": -1_486_304_829, "abc": 479_470_107,
+        ]
+        let producer = try producer()
+        try await producer.admin.createTopics([.init(name: topic, partitions: 7, replication: 1)])
+        for (token, (key, _)) in hashes.enumerated() {
+            try producer.produce(
+                ProducerRecord(topic: topic, key: ByteBuffer(string: key), value: ByteBuffer(string: "v")),
+                token: UInt64(token))
+        }
+        try await reports.wait { $0.count == hashes.count }
+        for report in reports.all {
+            guard case .delivered(let partition, _) = report.result else {
+                Issue.record("\(report)")
+                continue
+            }
+            let (key, hash) = hashes[Int(report.token)]
+            #expect(partition == (hash & Int32.max) % 7, "\(key)")
+        }
+        await producer.close()
+    }
+
     @Test func recordsTravelWithHeadersNullsAndPartitions() async throws {
         let producer = try producer()
         try await producer.admin.createTopics([.init(name: topic, partitions: 3, replication: 1)])
