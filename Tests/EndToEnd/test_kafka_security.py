@@ -8,7 +8,7 @@ from harness.http import request
 from harness.processes import Process, wait_until
 from harness.rest import edge_http
 from harness.stack import binary, intent
-from harness.tls import certificates, tls_broker
+from harness.kafka_tls import certificates, tls_broker
 
 
 @pytest.fixture(scope="module")
