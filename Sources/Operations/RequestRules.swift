@@ -6,10 +6,9 @@ import Shared
 /// What a request must be before anything is sent for it. Each rule throws the ``Problem`` that the client gets.
 public enum RequestRules {
     public static func tooLarge(limit: Int) -> Problem {
-        // The rest of such a body is not worth reading.
         Problem(
             status: .contentTooLarge, code: "body-too-large",
-            detail: "The body is larger than \(limit) bytes.", headers: [.connection: "close"])
+            detail: "The body is larger than \(limit) bytes.")
     }
 
     /// One JSON object, without the white space around it: services see a first byte of `{` (Kafka contract §3).

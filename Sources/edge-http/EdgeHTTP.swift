@@ -72,25 +72,24 @@ struct EdgeHTTP: AsyncParsableCommand {
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
             let first: [any Service] =
                 [redis] + (rates.map { [$0] } ?? []) + (activeCampaign.map { [$0] } ?? [])
-            let faults = ClientFaults(logger: logger)
-            return first + [
-                bridge, background, admin, catalog, faults,
-                Self.server(settings, responder, faults, logger),
-            ]
+            return first + [bridge, background, admin, catalog] + Self.server(settings, responder, logger)
         }
     }
 
     private static func server(
-        _ settings: EdgeHTTPSettings, _ responder: GatewayResponder, _ faults: ClientFaults, _ logger: Logger
-    ) -> Application<GatewayResponder> {
+        _ settings: EdgeHTTPSettings, _ responder: GatewayResponder, _ logger: Logger
+    ) -> [any Service] {
+        let faults = ClientFaults(logger: logger)
+        let certificates = settings.tls.map { TLSCertificates($0, logger: logger) }
         var serverLogger = logger
         serverLogger.logLevel = max(.warning, logger.logLevel)
-        return Application(
+        let server = Application(
             responder: responder,
             server: .clients(
                 ClientRules(
                     timeouts: settings.timeouts, bodyLimit: settings.operations.bodyLimit, faults: faults,
-                    isSecure: false)),
+                    isSecure: certificates != nil),
+                certificates: certificates),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), backlog: 1024,
                 availableConnectionsDelegate: .maximum(settings.maxConnections, logger: serverLogger)),
@@ -103,6 +102,7 @@ struct EdgeHTTP: AsyncParsableCommand {
                     ])
             },
             logger: serverLogger)
+        return [faults] + (certificates.map { [$0] } ?? []) + [server]
     }
 
     private static func page(

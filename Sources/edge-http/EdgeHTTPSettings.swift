@@ -17,6 +17,8 @@ struct EdgeHTTPSettings: ProcessSettings {
     let maxConnections: Int
     let maxInFlight: Int
     let timeouts: ClientTimeouts
+    /// Nil: clients speak HTTP without TLS.
+    let tls: TLSSettings?
     let cors: CORSPolicy
     let redisHost: String
     let redisPort: Int
@@ -49,6 +51,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             "HTTP_MAX_IN_FLIGHT", default: 2048, in: 1...1_000_000,
             help: "Requests that edge-http works on at once; more are answered 503.")
         timeouts = ClientTimeouts(from: &reader)
+        tls = TLSSettings.read(&reader)
         cors = CORSPolicy(origins: AllowedOriginsSetting.read(&reader))
         (redisHost, redisPort) = RedisSetting.read(&reader)
         operationLifetime = reader.milliseconds(

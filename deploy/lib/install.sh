@@ -13,6 +13,7 @@ missing_packages() {
     command -v nginx >/dev/null || echo nginx-light
     command -v redis-server >/dev/null || echo redis-server
     command -v redis-cli >/dev/null || echo redis-tools
+    command -v slowhttptest >/dev/null || echo slowhttptest
     command -v pkg-config >/dev/null || echo pkg-config
     [[ -e /usr/include/librdkafka/rdkafka.h ]] || echo librdkafka-dev
     [[ -e /usr/include/hiredis/hiredis.h ]] || echo libhiredis-dev

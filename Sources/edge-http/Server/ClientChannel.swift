@@ -14,24 +14,30 @@ struct ClientRules: Sendable {
     let isSecure: Bool
 
     /// Whether a client waits for `100 Continue`, and is to get it (RFC 9110 §10.1.1).
-    func expectsContinue(_ head: HTTPRequestHead) -> Bool {
-        guard head.version == .http1_1,
-            head.headers[canonicalForm: "expect"].contains(where: { $0.lowercased() == "100-continue" })
-        else { return false }
-        return head.headers.first(name: "content-length").flatMap { Int($0) }.map { $0 <= bodyLimit } ?? true
+    ///
+    /// - Parameter expectations: the values of `Expect`.
+    func expectsContinue(_ expectations: [some StringProtocol], contentLength: String?) -> Bool {
+        guard expectations.contains(where: { $0.lowercased() == "100-continue" }) else { return false }
+        return contentLength.flatMap { Int($0) }.map { $0 <= bodyLimit } ?? true
     }
 }
 
 extension HTTPServerBuilder {
-    /// The public port.
-    static func clients(_ rules: ClientRules) -> HTTPServerBuilder {
-        HTTPServerBuilder { ClientChannel(responder: $0, rules: rules) }
+    /// The public port, by TLS where there are certificates.
+    static func clients(_ rules: ClientRules, certificates: TLSCertificates?) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            let plain = ClientChannel(responder: responder, rules: rules)
+            return certificates.map { SecureClientChannel(plain: plain, certificates: $0) } ?? plain
+        }
     }
 }
 
 /// Connections that speak HTTP/1.1.
 struct ClientChannel: HTTPChannelHandler {
     typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    /// Bytes of all fields of a header.
+    static let maxHeaderSize = 32_768
 
     let responder: Responder
     let rules: ClientRules
@@ -42,10 +48,10 @@ struct ClientChannel: HTTPChannelHandler {
         }
     }
 
-    private func setUp(_ channel: any Channel, connected: NIODeadline, _ logger: Logger) throws -> Value {
+    func setUp(_ channel: any Channel, connected: NIODeadline, _ logger: Logger) throws -> Value {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = 16_384
-        limits.maxHeaderListSize = 32_768
+        limits.maxHeaderListSize = Self.maxHeaderSize
         limits.maxHeaderFieldCount = 100
         let pipeline = channel.pipeline.syncOperations
         try pipeline.configureHTTPServerPipeline(

@@ -16,7 +16,7 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let rules: ClientRules
     private var machine: ConnectionMachine
-    private var wake: (at: NIODeadline, task: Scheduled<Void>)?
+    private var alarm = Alarm()
     /// What has come behind a request that is being worked on, and is no HTTP.
     private var fault: Problem?
     /// A request whose turn to be told `100 Continue` has not come.
@@ -53,7 +53,11 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         do {
             let request = try HTTPRequest(head, secure: rules.isSecure, splitCookie: false)
             machine.headCame(keepsAlive: head.isKeepAlive, .now())
-            owesContinue = rules.expectsContinue(head)
+            owesContinue =
+                head.version == .http1_1
+                && rules.expectsContinue(
+                    head.headers[canonicalForm: "expect"],
+                    contentLength: head.headers.first(name: "content-length"))
             sendContinue(context)
             context.fireChannelRead(wrapInboundOut(.head(request)))
         } catch {
@@ -65,7 +69,7 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         machine.readCompleted(.now())
         context.fireChannelReadComplete()
         readOnIfDropping(context)
-        schedule(context)
+        setAlarm(context)
     }
 
     /// Nobody above asks for more once the last answer is given.
@@ -149,7 +153,7 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func flush(context: ChannelHandlerContext) {
         context.flush()
-        schedule(context)
+        setAlarm(context)
     }
 
     /// The connection answers for itself, and ends.
@@ -160,7 +164,7 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         var fields: HTTPFields = [
             .contentType: Problem.contentType, .contentLength: String(body.readableBytes),
             .connection: "close",
-            .date: HTTPDate.text(), RequestRules.requestIDField: requestID,
+            .date: HTTPDate.now(), RequestRules.requestIDField: requestID,
         ]
         SecurityHeaders.apply(to: &fields, isSecure: rules.isSecure)
         let head = HTTPResponse(status: problem.status, headerFields: fields)
@@ -169,7 +173,7 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         writeEnd(nil, context, nil)
         context.flush()
         readOnIfDropping(context)
-        schedule(context)
+        setAlarm(context)
     }
 
     private func sendContinue(_ context: ChannelHandlerContext) {
@@ -182,11 +186,11 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: - The end
 
     private func answerTaken(_ context: ChannelHandlerContext) {
-        guard machine.answerTaken(.now()) else { return schedule(context) }
+        guard machine.answerTaken(.now()) else { return setAlarm(context) }
         guard !isInputClosed else { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
         readOnIfDropping(context)
-        schedule(context)
+        setAlarm(context)
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
@@ -198,25 +202,20 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { schedule(context) }
+    func handlerAdded(context: ChannelHandlerContext) { setAlarm(context) }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         machine.closed()
-        wake?.task.cancel()
+        alarm.cancel()
     }
 
-    private func schedule(_ context: ChannelHandlerContext) {
-        // One that comes too early finds the deadline of then.
-        guard let deadline = machine.deadline, wake.map({ deadline < $0.at }) ?? true else { return }
-        wake?.task.cancel()
-        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.wakeUp(context)
-        }
-        wake = (deadline, task)
+    private func setAlarm(_ context: ChannelHandlerContext) {
+        guard let deadline = machine.deadline else { return }
+        alarm.set(deadline, on: context.eventLoop) { self.wakeUp(context) }
     }
 
     private func wakeUp(_ context: ChannelHandlerContext) {
-        wake = nil
+        alarm.rang()
         let isEnding = machine.isClosing
         switch machine.expire(.now()) {
         case .close:
@@ -233,6 +232,6 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
             context.fireErrorCaught(Problem.bodyTimeout)
         case nil: break
         }
-        schedule(context)
+        setAlarm(context)
     }
 }

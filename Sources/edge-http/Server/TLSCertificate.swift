@@ -1,0 +1,99 @@
+import NIOSSL
+import Shared
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The files of the server's certificate.
+struct TLSCertificate: Sendable {
+    /// Why files cannot be used.
+    struct Mistake: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// The certificate and those that lead from it to a root, in PEM.
+    let chainPath: String
+    /// Its key, in PEM, not encrypted.
+    let keyPath: String
+
+    /// Reads and checks the files. Blocks.
+    ///
+    /// - Parameter now: seconds since 1970.
+    func context(now: Int = time(nil)) throws(Mistake) -> NIOSSLContext {
+        let chain = try parse(chainPath, "certificate in PEM") { bytes in
+            try NIOSSLCertificate.fromPEMBytes(bytes)
+        }
+        guard let leaf = chain.first else {
+            throw Mistake(description: "\(chainPath) holds no certificate in PEM")
+        }
+        guard leaf.notValidAfter > now else {
+            throw Mistake(description: "the certificate of \(chainPath) has expired")
+        }
+        guard leaf.notValidBefore <= now else {
+            throw Mistake(description: "the certificate of \(chainPath) is not valid yet")
+        }
+        let key = try parse(keyPath, "private key in PEM that is not encrypted") { bytes in
+            // Without an answer of its own BoringSSL would ask the terminal for the passphrase.
+            try NIOSSLPrivateKey(bytes: bytes, format: .pem) { use in use([UInt8]()) }
+        }
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
+        // Those that TLS 1.2 has and HTTP/2 allows (RFC 9113 §9.2.2).
+        configuration.cipherSuites = "ECDHE+AESGCM:ECDHE+CHACHA20"
+        configuration.applicationProtocols = ["h2", "http/1.1"]
+        do {
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw Mistake(
+                description: "the key of \(keyPath) does not belong to the certificate of \(chainPath)")
+        }
+    }
+
+    private func parse<Value>(
+        _ path: String, _ what: String, _ parse: ([UInt8]) throws -> Value
+    ) throws(Mistake) -> Value {
+        let text: String
+        do {
+            text = try SettingsReader.contents(ofFile: path)
+        } catch {
+            throw Mistake(description: "cannot read \(path): \(error)")
+        }
+        do {
+            return try parse([UInt8](text.utf8))
+        } catch {
+            throw Mistake(description: "\(path) holds no \(what)")
+        }
+    }
+}
+
+/// The settings of TLS, when there is a certificate.
+struct TLSSettings: Sendable {
+    let certificate: TLSCertificate
+    let context: NIOSSLContext
+
+    /// Nil when no certificate is configured, or a wrong one, which is a mistake.
+    static func read(_ reader: inout SettingsReader) -> TLSSettings? {
+        let chain = reader.optionalString(
+            "HTTP_TLS_CERT",
+            help:
+                "PEM file of edge-http's certificate and its chain; with it clients speak TLS (HTTP/2, HTTP/1.1)."
+        )
+        let key = reader.optionalString(
+            "HTTP_TLS_KEY", help: "PEM file of its private key. SIGHUP reads both files again.")
+        guard let chain, let key else {
+            if (chain == nil) != (key == nil) {
+                reader.mistake("HTTP_TLS_CERT and HTTP_TLS_KEY: set both or neither")
+            }
+            return nil
+        }
+        let certificate = TLSCertificate(chainPath: chain, keyPath: key)
+        do throws(TLSCertificate.Mistake) {
+            return TLSSettings(certificate: certificate, context: try certificate.context())
+        } catch {
+            reader.mistake("HTTP_TLS_CERT, HTTP_TLS_KEY: \(error)")
+            return nil
+        }
+    }
+}
