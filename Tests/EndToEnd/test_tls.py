@@ -15,7 +15,7 @@ from harness.stack import ORIGIN, SERVICE, binary, intent
 from harness.tls import HTTP2, certificate, connect, expired
 
 PATH = SERVICE + "/payment-intents"
-HEADER, BODY, IDLE = 0.6, 0.8, 1.5
+HEADER, BODY, IDLE = 0.8, 1.5, 1.5
 JSON = ("content-type", "application/json")
 
 
@@ -129,7 +129,7 @@ def test_many_streams_at_once(edge):
 
 
 def test_a_slow_body_ends_its_stream_and_no_other(edge):
-    body = json.dumps(intent(demo={"delayMs": 2000})).encode()
+    body = json.dumps(intent(demo={"delayMs": 2500})).encode()
     with HTTP2(edge.port, edge.authority) as client:
         slow = client.begin(PATH, JSON)
         client.data(slow, b'{"amount":')
