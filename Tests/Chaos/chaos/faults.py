@@ -11,7 +11,7 @@ from harness.processes import Process, ProcessFailure
 
 from .history import Incident
 from .schedule import Fault, family
-from .stack import ChaosStack
+from .stack import START, ChaosStack
 
 #: Time (s) within which a process has to leave after SIGTERM: SHUTDOWN_TIMEOUT, and what a loaded machine needs.
 LEAVE = 20.0
@@ -66,7 +66,7 @@ class FaultRunner:
     async def _start_again(self, process: Process, pause: float) -> None:
         await asyncio.sleep(pause)
         process.start()
-        await asyncio.to_thread(self.stack.wait_started, process, 30)
+        await asyncio.to_thread(self.stack.wait_started, process, START)
 
     async def _freeze(self, fault: Fault) -> None:
         process = self.stack.named(fault.target)

@@ -10,6 +10,8 @@ from harness.kafka import Kafka
 from harness.processes import Process, ProcessFailure, wait_until
 from harness.stack import Stack
 
+#: Time (s) that a process gets to start on a busy machine.
+START = 60.0
 MOCK = Path(__file__).resolve().parents[1] / "mock_broker.py"
 TOPICS = ["payment-status-update", *(f"vy-finance-payments.{name}" for name in (
     "payment-intents.create", "payment-intents.get", "payment-intents.ztracking", "payment-intents.confirm", "refunds.create", "payment-refunds.get",
@@ -75,8 +77,8 @@ class ChaosStack(Stack):
             process.start()
             if process is self.own_broker and self.mock_folder is not None:
                 self._find_mock(self.mock_folder)
-            self.wait_started(process)
-        self.wait_all_ready()
+            self.wait_started(process, START)
+        self.wait_all_ready(START)
         return self
 
     def _find_mock(self, folder: Path) -> None:
