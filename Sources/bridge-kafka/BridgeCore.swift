@@ -217,7 +217,7 @@ final class BridgeCore: BridgeServerDelegate {
 
     func stoodIn(for replySource: String) { ReplySource(replySource).map(standIns.add) }
 
-    func cancelled(_ id: BridgeRequestID, by session: BridgeSession) { table.cancelled(id) }
+    func cancelled(_ id: BridgeRequestID, by session: BridgeSession) { perform(table.cancelled(id)) }
 
     func closed(_ session: BridgeSession, waitingFor ids: Set<BridgeRequestID>) {
         table.disconnected(ids) { $0 === session }

@@ -81,7 +81,7 @@ import Testing
                 hear(table.resumed(id, edge: edge, timeout: .seconds(5), now))
             case 7:
                 if Bool.random(using: &chance) {
-                    table.cancelled(id)
+                    _ = table.cancelled(id)
                 } else {
                     table.disconnected(Self.ids) { $0 == edge }
                 }

@@ -56,11 +56,15 @@ struct RequestTable<Edge> {
     private var endings: [BridgeRequestID: Ending] = [:]
     private var endingOrder: Deque<BridgeRequestID> = []
     private var orphans: OrphanReplies
+    /// Answers that were handed to an edge and are kept nowhere else. One that its edge did not take, since the deadline
+    /// or the end of their connection crossed it, is still to be had.
+    private var handedOver: OrphanReplies
     var counters = Counters()
 
     init(limits: Limits) {
         self.limits = limits
         orphans = OrphanReplies(limits: limits.orphans)
+        handedOver = OrphanReplies(limits: limits.orphans)
     }
 
     var inFlight: Int { entries.count }
@@ -71,10 +75,11 @@ struct RequestTable<Edge> {
     var oldest: NIODeadline? { entries.values.map(\.since).min() }
 
     var orphanBytes: Int { orphans.bytes }
+    var handedOverBytes: Int { handedOver.bytes }
 
     /// The earliest time at which ``tick(_:)`` has something to do.
     mutating func nextWakeUp() -> NIODeadline? {
-        [deadlines.next(), orphans.nextExpiry].compactMap { $0 }.min()
+        [deadlines.next(), orphans.nextExpiry, handedOver.nextExpiry].compactMap { $0 }.min()
     }
 
     // MARK: - From the edges
@@ -115,8 +120,11 @@ struct RequestTable<Edge> {
     /// Counts a request that is refused before it is registered.
     mutating func refused(_ failure: BridgeFailure) { counters.refused[failure.code, default: 0] += 1 }
 
-    /// The edge no longer waits; a record that is under way goes on.
-    mutating func cancelled(_ id: BridgeRequestID) { end(id, .abandoned, \.cancelled) }
+    /// The edge no longer waits; a record that is under way goes on. An answer that has crossed this was not taken.
+    mutating func cancelled(_ id: BridgeRequestID) -> [Action] {
+        end(id, .abandoned, \.cancelled)
+        return handedOver.take(id).map { .keep(id, $0) }
+    }
 
     /// The connection of these is gone; they are kept for the edge to come back, unless it has done so already.
     mutating func disconnected(_ ids: some Sequence<BridgeRequestID>, isSame: (Edge) -> Bool) {
@@ -130,11 +138,11 @@ struct RequestTable<Edge> {
         _ id: BridgeRequestID, edge: Edge, timeout: Duration, _ now: NIODeadline
     ) -> [Action] {
         counters.resumed += 1
-        let missed = (entries[id]?.missed.contents ?? []) + orphans.take(id)
+        let missed = (entries[id]?.missed.contents ?? []) + orphans.take(id) + handedOver.take(id)
         if entries[id] == nil { counters.adopted += 1 }
         insert(id, Entry(edge: edge, since: entries[id]?.since ?? now), timeout: timeout, now)
         var actions: [Action] = []
-        for content in missed { actions += answer(id, content) }
+        for content in missed { actions += answer(id, content, now) }
         // Only its former bridge knew whether the reply is to be kept; what was missed is.
         entries[id]?.keepsReply = true
         return actions
@@ -177,7 +185,7 @@ struct RequestTable<Edge> {
             return []
         }
         if let entry = entries[id], !entry.isEvent {
-            guard entry.edge == nil else { return answer(id, record.content) }
+            guard entry.edge == nil else { return answer(id, record.content, now) }
             guard entries[id]?.missed.add(record.content) == true else {
                 counters.replies.duplicate += 1
                 return []
@@ -194,12 +202,15 @@ struct RequestTable<Edge> {
         return [.keep(id, record.content)]
     }
 
-    private mutating func answer(_ id: BridgeRequestID, _ content: ReplyRecord.Content) -> [Action] {
+    private mutating func answer(
+        _ id: BridgeRequestID, _ content: ReplyRecord.Content, _ now: NIODeadline
+    ) -> [Action] {
         guard let entry = entries[id], let edge = entry.edge else {
             counters.replies.duplicate += 1
             return []
         }
         let kept: [Action] = entry.keepsReply ? [.keep(id, content)] : []
+        if !entry.keepsReply { _ = handedOver.add(id, content, now) }
         switch content {
         case .value(let body, let final):
             if final {
@@ -244,5 +255,6 @@ struct RequestTable<Edge> {
     mutating func tick(_ now: NIODeadline) {
         while let id = deadlines.popDue(now) { end(id, .abandoned, \.expired) }
         counters.replies.unknown += orphans.expire(now)
+        _ = handedOver.expire(now)
     }
 }
