@@ -33,6 +33,8 @@ class Wish:
         self.document = {**fields, "metadata": metadata}
         self.body = json.dumps(self.document, separators=(",", ":")).encode()
         self.attempts: list[Attempt] = []
+        #: With those that nobody took, so that each has an id of its own.
+        self.tries = 0
 
     @property
     def answer(self) -> Answer | None:
@@ -136,9 +138,9 @@ class Caller:
     async def _attempt(self, wish: Wish, edge: str, connection: Connection | None = None) -> None:
         own = connection is not None
         connection = connection or self._connections.setdefault(edge, Connection(self.ports[edge]))
-        number = len(wish.attempts) + 1
+        wish.tries += 1
         attempt = Attempt(
-            f"{wish.token}.{number}", wish.token, self.user, edge, wish.operation, time.monotonic(), wish.key,
+            f"{wish.token}.{wish.tries}", wish.token, self.user, edge, wish.operation, time.monotonic(), wish.key,
             wish.document.get("id", ""), wish.reply)
         wish.attempts.append(attempt)
         headers = {"Content-Type": "application/json", "X-Request-Id": attempt.id, **self.authorization}

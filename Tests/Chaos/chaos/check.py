@@ -47,6 +47,7 @@ class _Checker:
         self.history = history
         self.found: list[Violation] = []
         self.attempts = {attempt.id: attempt for attempt in history.attempts}
+        assert len(self.attempts) == len(history.attempts), "two attempts have one id"
         self.by_request_id: dict[str, list[Request]] = defaultdict(list)
         self.by_key: dict[tuple[str, str, str], list[Request]] = defaultdict(list)
         self.by_correlation: dict[str, Request] = {}
