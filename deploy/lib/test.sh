@@ -29,6 +29,7 @@ free_port() { "$VENV/bin/python" -c 'import socket; s = socket.socket(); s.bind(
 
 # The tests of the Redis and Kafka libraries talk to real servers, which live as long as the tests. A broker that is named is used; the
 # redis-server is always an own one, since a test kills its connections.
+# unit_tests [OPTION...] - options of `swift test`.
 unit_tests() {
     local redis kafka
     redis=$(free_port)
@@ -48,7 +49,7 @@ unit_tests() {
             start_process broker
             wait_ready broker 30 || exit
         fi
-        REDIS_TEST_PORT=$redis KAFKA_TEST_BROKER=$KAFKA swift test --skip-build
+        REDIS_TEST_PORT=$redis KAFKA_TEST_BROKER=$KAFKA swift test --skip-build "$@"
     )
 }
 
