@@ -24,6 +24,13 @@ def test_faults_of_one_process_do_not_overlap(seed):
         assert 0 < fault.at and fault.at + fault.pause <= 60.02
 
 
+def test_the_mock_cluster_has_no_consumers_that_come_back():
+    faults = [fault for seed in range(20) for fault in schedule(str(seed), 60, ["demo", "mock", "bridge-1"])]
+    assert {fault.kind for fault in faults if fault.target == "demo"} == {"freeze"}
+
+
 def test_every_kind_of_fault_comes_up():
-    seen = {(family(fault.target), fault.kind) for seed in range(20) for fault in schedule(str(seed), 60, [*TARGETS, "mock"])}
+    seen = {
+        (family(fault.target), fault.kind) for seed in range(20) for targets in (TARGETS, [*TARGETS, "mock"])
+        for fault in schedule(str(seed), 60, targets)}
     assert seen == {(name, kind) for name, kinds in WEIGHTS.items() for kind in kinds}
