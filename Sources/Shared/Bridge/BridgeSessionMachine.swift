@@ -61,8 +61,9 @@ struct BridgeSessionMachine {
         case (.ready, .resume(let requests, let source)), (.draining, .resume(let requests, let source)):
             return resume(requests, from: source)
         case (.ready, .cancel(let id, _)), (.draining, .cancel(let id, _)):
-            // An answer may have crossed the cancel, so an unknown id is no fault.
-            return inFlight.remove(id) == nil ? [] : [.cancelled(id)]
+            // An answer may have crossed the cancel, so an unknown id is no fault, and the answer was not taken.
+            inFlight.remove(id)
+            return [.cancelled(id)]
         case (.ready, .ping), (.draining, .ping): return send(.pong, now)
         case (.ready, .pong), (.draining, .pong): return []
         case (.ready, .hello), (.draining, .hello): return violation("a second hello")

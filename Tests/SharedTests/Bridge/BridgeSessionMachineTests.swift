@@ -102,9 +102,10 @@ import Testing
         #expect(isRefusal(machine.received(.resume([resumes[2]]), start), "protocol_violation"))
     }
 
-    @Test func anUnknownCancelIsNoFault() {
+    @Test func aCancelThatCrossesTheAnswerIsNoFaultAndIsPassedOn() {
         var machine = ready()
-        #expect(machine.received(.cancel(id: .random(), .clientGone), start) == [])
+        let id = BridgeRequestID.random()
+        #expect(machine.received(.cancel(id: id, .deadline), start) == [.cancelled(id)])
     }
 
     @Test func whileDrainingOnlyOldRequestsGoOn() {
