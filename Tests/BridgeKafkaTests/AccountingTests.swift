@@ -40,6 +40,7 @@ import Testing
         var limits = RequestTable<Int>.Limits(longestTimeout: .seconds(20))
         limits.entries = 8
         limits.orphans.bytes = 500
+        limits.handedOver.bytes = 500
         var table = RequestTable<Int>(limits: limits)
         var tokens: [UInt64] = []
         /// Final words per request that an edge was told since it last asked.

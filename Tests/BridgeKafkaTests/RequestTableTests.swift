@@ -16,6 +16,7 @@ import Testing
         var limits = Table.Limits(longestTimeout: .seconds(100))
         limits.entries = 2
         limits.orphans.bytes = 2000
+        limits.handedOver.bytes = 2000
         table = Table(limits: limits)
     }
 

@@ -29,6 +29,8 @@ struct RequestTable<Edge> {
         /// Ids of requests that are over, kept to tell a late reply from an unknown one.
         var remembered = 65_536
         var orphans = OrphanReplies.Limits()
+        /// Half of that, since at full load it is always full.
+        var handedOver = OrphanReplies.Limits(bytes: 8 << 20)
         /// Longer timeouts count as this.
         var longestTimeout: TimeAmount
         /// The edge owns the deadline; this is how long after it the entry is freed if the edge says nothing.
@@ -64,7 +66,7 @@ struct RequestTable<Edge> {
     init(limits: Limits) {
         self.limits = limits
         orphans = OrphanReplies(limits: limits.orphans)
-        handedOver = OrphanReplies(limits: limits.orphans)
+        handedOver = OrphanReplies(limits: limits.handedOver)
     }
 
     var inFlight: Int { entries.count }
