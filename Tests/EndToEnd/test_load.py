@@ -33,7 +33,8 @@ def test_50_000_requests_at_64_connections(stack):
     sent = {name: count for name, count in records.items() if name.startswith("fifty-")}
     assert len(sent) == 50_000
     assert set(sent.values()) == {1}, "one message for each request"
-    for name, first in memory[10_000].items():
+    # By then the bridge remembers as many handed-over replies as it ever does (8 MiB).
+    for name, first in memory[20_000].items():
         last = memory[50_000][name]
         assert last - first < max(8 * 2**20, first * 0.15), f"{name} grew from {first} to {last} bytes"
 
