@@ -81,7 +81,8 @@ public struct TrustedProxies: Sendable {
     ///   - forwardedFor: the entries of `X-Forwarded-For`, in order. What stands before the last stranger may be made up.
     public func client(_ peer: IPAddress, forwardedFor: [String]) -> IPAddress {
         var client = peer
-        for entry in forwardedFor.reversed() {
+        // Empty entries say nothing (RFC 9110 §5.6.1).
+        for entry in forwardedFor.reversed() where !entry.isEmpty {
             guard isTrusted(client), let next = IPAddress(entry) else { break }
             client = next
         }

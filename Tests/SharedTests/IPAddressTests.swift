@@ -59,6 +59,12 @@ import Testing
         #expect(try client(trusted, "10.0.0.1", ["10.0.0.3", "2.2.2.2"]) == IPAddress("2.2.2.2"))
     }
 
+    @Test func emptyEntriesSayNothing() throws {
+        #expect(
+            try client(["10.0.0.0/8"], "10.0.0.1", ["2.2.2.2", "", "10.0.0.2", ""]) == IPAddress("2.2.2.2"))
+        #expect(try client(["10.0.0.0/8"], "10.0.0.1", [""]) == IPAddress("10.0.0.1"))
+    }
+
     @Test func whereAProxySaysNothingReadableItIsItself() throws {
         #expect(try client(["10.0.0.0/8"], "10.0.0.1", []) == IPAddress("10.0.0.1"))
         #expect(try client(["10.0.0.0/8"], "10.0.0.1", ["2.2.2.2", "unknown"]) == IPAddress("10.0.0.1"))
