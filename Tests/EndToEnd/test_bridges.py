@@ -5,25 +5,22 @@ import threading
 import time
 
 import pytest
+from harness import bridges
 from harness.extra import Client, edge_ws
 from harness.http import assert_problem, request
 from harness.operations import late_answer, new_user, sent
 from harness.processes import Process, wait_until
 from harness.rest import edge_http
-from harness.stack import binary, intent
+from harness.stack import intent
 
 
 @contextlib.contextmanager
 def bridge(stack, name: str, socket: str | None = None, **env):
-    process = Process(name, [binary("bridge-kafka")], stack.folder / name, {
-        **stack.common, "INSTANCE": name, "KAFKA_GROUP": "vy-gateway-bridges", "BRIDGE_ADMIN_PORT": 0,
-        "BRIDGE_SOCKET": path(stack, socket or name), "KAFKA_STATUS_TOPICS": "[]", **env,
-    })
-    try:
-        start(process)
+    with bridges.bridge(
+        stack, name, KAFKA_GROUP="vy-gateway-bridges", BRIDGE_SOCKET=path(stack, socket or name), KAFKA_STATUS_TOPICS="[]", **env,
+    ) as process:
+        wait_started(process)
         yield process
-    finally:
-        process.stop()
 
 
 def counters(process: Process) -> dict:
@@ -32,6 +29,10 @@ def counters(process: Process) -> dict:
 
 def start(process: Process) -> None:
     process.start()
+    wait_started(process)
+
+
+def wait_started(process: Process) -> None:
     process.wait_log("listening")
     process.wait_log("reply partition assigned")
 
@@ -159,7 +160,7 @@ def test_bridges_come_and_go_under_load(stack):
     """No reply is lost, and what is unknown has no record in Kafka: it died with its bridge."""
     names = ("load-1", "load-2")
     with contextlib.ExitStack() as all_:
-        bridges = [all_.enter_context(bridge(stack, name, KAFKA_REPLY_PARTITION=number)) for number, name in enumerate(names)]
+        pair = [all_.enter_context(bridge(stack, name, KAFKA_REPLY_PARTITION=number)) for number, name in enumerate(names)]
         edges = [all_.enter_context(edge_http(stack, f"http-load-{n}", BRIDGE_SOCKET=sockets(stack, *order))) for n, order in enumerate([names, names[::-1], names])]
         stop = threading.Event()
         results: list = []
@@ -174,7 +175,7 @@ def test_bridges_come_and_go_under_load(stack):
             thread.start()
         for turn in range(6):
             time.sleep(1.2)
-            victim = bridges[turn % 2]
+            victim = pair[turn % 2]
             victim.kill() if turn % 3 else (victim.terminate(), victim.wait(15))
             time.sleep(0.8)
             start(victim)
@@ -195,7 +196,7 @@ def test_bridges_come_and_go_under_load(stack):
             assert count["bridge"]["requests"] == sum(count["outcomes"].values()) + count["bridge"]["waiting"]
             assert count["bridge"]["waiting"] == 0 and count["bridge"]["connections"] > 1
         assert sum(count["outcomes"].get("reply", 0) for count in counted) == sum(answer.status == 201 for _, answer in results)
-        for process in bridges:
+        for process in pair:
             count = counters(process)
             begun = count["requests"]["requests"] + count["requests"]["events"] + count["requests"]["adopted"]
             assert begun == sum(count["ended"].values()) + count["now"]["inFlight"]

@@ -1,11 +1,11 @@
 """Brokers behind TLS, and settings of Kafka that are wrong."""
 
-import contextlib
 import subprocess
 
 import pytest
+from harness import bridges
 from harness.http import request
-from harness.processes import Process, wait_until
+from harness.processes import wait_until
 from harness.rest import edge_http
 from harness.stack import binary, intent
 from harness.kafka_tls import certificates, tls_broker
@@ -16,18 +16,8 @@ def folder(tmp_path_factory):
     return certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@contextlib.contextmanager
 def bridge(stack, port: int, **env):
-    process = Process("bridge-tls", [binary("bridge-kafka")], stack.folder / "bridge-tls", {
-        **stack.common, "INSTANCE": "bridge-tls", "KAFKA_GROUP": "vy-gateway-tls", "BRIDGE_ADMIN_PORT": 0,
-        "BRIDGE_SOCKET": stack.folder / "tls.sock", "KAFKA_BROKER": f"127.0.0.1:{port}", "KAFKA_SECURITY_PROTOCOL": "ssl", **env,
-    })
-    try:
-        process.start()
-        process.admin = int(process.wait_log("admin listening")["port"])
-        yield process
-    finally:
-        process.stop()
+    return bridges.bridge(stack, "tls", **{"KAFKA_BROKER": f"127.0.0.1:{port}", "KAFKA_SECURITY_PROTOCOL": "ssl", **env})
 
 
 def broker_port(stack) -> int:

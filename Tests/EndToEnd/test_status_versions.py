@@ -4,8 +4,8 @@ import json
 import uuid
 
 import pytest
-from harness.processes import Process, wait_until
-from harness.stack import binary
+from harness import bridges
+from harness.processes import wait_until
 
 TOPIC = "e2e-versions"
 
@@ -15,16 +15,9 @@ def bridge(whole_stack):
     """A bridge of its own, for a topic of its own."""
     stack = whole_stack
     stack.kafka.produce(TOPIC, b"{}", key="first")
-    process = Process("bridge-versions", [binary("bridge-kafka")], stack.folder / "bridge-versions", {
-        **stack.common, "INSTANCE": "bridge-versions", "KAFKA_GROUP": "vy-gateway-versions", "BRIDGE_ADMIN_PORT": 0,
-        "BRIDGE_SOCKET": stack.folder / "versions.sock", "KAFKA_STATUS_TOPICS": json.dumps([TOPIC]), "STATUS_VERSION_FIELD": "v",
-    })
-    try:
-        process.start()
+    with bridges.bridge(stack, "versions", KAFKA_STATUS_TOPICS=json.dumps([TOPIC]), STATUS_VERSION_FIELD="v") as process:
         process.wait_log("status partitions assigned", 40)
         yield process
-    finally:
-        process.stop()
 
 
 def pushed(stack, user: str) -> list:

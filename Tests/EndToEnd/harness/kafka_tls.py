@@ -1,28 +1,20 @@
-"""Certificates, and a broker behind TLS: what a bridge sends is decrypted and passed on to the broker without TLS."""
+"""A broker behind TLS: what a bridge sends is decrypted and passed on to the broker without TLS."""
 
 import contextlib
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from .tls import certificate
+
 
 def certificates(folder: Path) -> Path:
     """An authority (ca.pem), its certificate for 127.0.0.1 (server.pem, server.key) and one for clients (client.pem, client.key)."""
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, capture_output=True, check=True, timeout=30)
-
-    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2")
-    for name, extension in (("server", "subjectAltName=IP:127.0.0.1"), ("client", "extendedKeyUsage=clientAuth")):
-        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / f"{name}.ext").write_text(extension)
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.pem",
-                "-days", "2", "-extfile", f"{name}.ext")
+    certificate(folder, "ca")
+    for name in ("server", "client"):
+        certificate(folder, name, issuer="ca")
     return folder
 
 
