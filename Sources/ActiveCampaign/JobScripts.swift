@@ -1,17 +1,17 @@
 import PaymentContacts
+import RedisClient
 
 /// The steps of ``JobStore``, each of which is atomic. Redis' clock decides, so replicas need no common one.
 enum JobScripts {
-    /// Milliseconds since 1970, and when the next call may be made.
-    private static let clock = """
-        local time = redis.call('TIME')
-        local now = time[1] * 1000 + math.floor(time[2] / 1000)
-        local function free(slot) return math.max(now, tonumber(redis.call('GET', slot) or '0')) end
-        local function reserve(slot, at, spacing)
-          redis.call('SET', slot, string.format('%.0f', at + spacing), 'PX', string.format('%.0f', at - now + 60000))
-        end
+    /// The time, and when the next call may be made.
+    private static let clock =
+        RedisScripts.now + """
+            local function free(slot) return math.max(now, tonumber(redis.call('GET', slot) or '0')) end
+            local function reserve(slot, at, spacing)
+              redis.call('SET', slot, string.format('%.0f', at + spacing), 'PX', string.format('%.0f', at - now + 60000))
+            end
 
-        """
+            """
 
     /// A job that is abandoned, due again or new, with the place of its first call; none while calls have to wait.
     ///

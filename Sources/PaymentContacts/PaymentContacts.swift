@@ -36,21 +36,19 @@ public struct PaymentContacts: Sendable {
         guard contact != nil || succeeded != nil,
             let payment = succeeded ?? SucceededPayments.payment(named: reply)
         else { return }
-        redis.send(command(contact, hasSucceeded: succeeded != nil, payment)) { [logger, isWanted] result in
+        redis.evaluate(
+            Self.script, keys: [SucceededPayments.key(payment), stream],
+            arguments: [
+                .text(payment), .bytes(contact?.json ?? ByteBuffer()),
+                RedisArgument(Self.lifetime.milliseconds),
+                succeeded == nil ? "0" : "1", isWanted ? "1" : "0",
+            ]
+        ) { [logger, isWanted] result in
             guard case .failure(let error) = result else { return }
             logger.log(
                 level: isWanted ? .warning : .debug, "contact not kept",
                 metadata: ["payment": "\(CardNumber.masked(payment))", "reason": "\(error)"])
         }
-    }
-
-    private func command(_ contact: Contact?, hasSucceeded: Bool, _ payment: String) -> [RedisArgument] {
-        [
-            "EVAL", .text(Self.script), "2", .text(SucceededPayments.key(payment)), .text(stream),
-            .text(payment),
-            .bytes(contact?.json ?? ByteBuffer()), RedisArgument(Self.lifetime.milliseconds),
-            hasSucceeded ? "1" : "0", isWanted ? "1" : "0",
-        ]
     }
 
     /// Keeps a payment's first contact until it succeeds, and notes that it has.

@@ -64,7 +64,7 @@ public final class RedisClient: Service, Sendable {
     ) async -> RESPValue? {
         guard missing == nil else { return nil }
         let reply = eventLoop.makePromise(of: RESPValue?.self)
-        send(Self.eval(script, keys, arguments)) { reply.succeed(try? $0.get()) }
+        evaluate(script, keys: keys, arguments: arguments) { reply.succeed(try? $0.get()) }
         let timer = eventLoop.scheduleTask(in: patience) { reply.succeed(nil) }
         defer { timer.cancel() }
         return try? await reply.futureResult.get()
@@ -75,6 +75,13 @@ public final class RedisClient: Service, Sendable {
         _ script: String, keys: [String], arguments: [RedisArgument]
     ) async throws(RedisError) -> RESPValue {
         try await send(Self.eval(script, keys, arguments))
+    }
+
+    /// Runs a Lua script, atomically (EVAL); `completion` is called once, on the event loop, within the reply timeout.
+    public func evaluate(
+        _ script: String, keys: [String], arguments: [RedisArgument], completion: @escaping Completion
+    ) {
+        send(Self.eval(script, keys, arguments), completion: completion)
     }
 
     private static func eval(

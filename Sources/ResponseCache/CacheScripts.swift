@@ -1,3 +1,5 @@
+import RedisClient
+
 /// The steps of ``ResponseCache``, each of which Redis runs as a whole, by its own clock in milliseconds.
 ///
 /// An answer is a hash: `since` (when its request began to wait for the service), `about` (its names, with commas),
@@ -8,16 +10,9 @@ public enum CacheScripts {
     static let answerPrefix = "vy:cache:answer:"
     static let changePrefix = "vy:cache:changed:"
 
-    static let clock =
-        """
-        local time = redis.call('TIME')
-        local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
-        """
-
     /// KEYS: the answer. Answers the time and, where there is one, the answer; or that it was out of date.
     static let lookUp =
-        clock + """
+        RedisScripts.now + """
             local answer = redis.call('HMGET', KEYS[1], 'since', 'about', 'status', 'type', 'body')
             if not answer[1] then return {now, 'none'} end
             for name in string.gmatch(answer[2], '[^,]+') do
@@ -32,7 +27,7 @@ public enum CacheScripts {
 
     /// KEYS: the answer. ARGV: since, lifetime (ms), about, status, type, body.
     static let store =
-        clock + """
+        RedisScripts.now + """
             local left = ARGV[1] + ARGV[2] - now
             if left <= 0 then return 0 end
             for name in string.gmatch(ARGV[3], '[^,]+') do
@@ -48,7 +43,7 @@ public enum CacheScripts {
     /// The change of all names in `names` (with commas), for answers that live `lifetime` ms; it counts until `ahead` ms
     /// from now. Lua without `return`, for other scripts: both are Lua expressions.
     public static func change(names: String, lifetime: String, ahead: String) -> String {
-        clock + """
+        RedisScripts.now + """
             local counts = now + \(ahead)
             for name in string.gmatch(\(names), '[^,]+') do
               local key = '\(changePrefix)' .. name

@@ -6,23 +6,11 @@ public import Shared
 /// Answers of cacheable operations in Redis, for all replicas, each for one caller alone. Without Redis there is no cache,
 /// and nothing waits for it longer than ``patience``.
 public final class ResponseCache: Sendable {
-    public struct Answer: Sendable, Equatable {
-        public let status: Int
-        public let contentType: String
-        public let body: ByteBuffer
-
-        public init(status: Int, contentType: String, body: ByteBuffer) {
-            self.status = status
-            self.contentType = contentType
-            self.body = body
-        }
-    }
-
     public enum Found: Sendable, Equatable {
         /// - Parameters:
         ///   - age: since its request was made.
         ///   - at: the time of Redis, for ``store(_:for:since:about:)``.
-        case fresh(Answer, age: Duration, at: Int64)
+        case fresh(StoredAnswer, age: Duration, at: Int64)
         case nothing(at: Int64, wasStale: Bool)
         case unavailable
     }
@@ -57,13 +45,13 @@ public final class ResponseCache: Sendable {
     /// nothing; what Redis does not take is not kept.
     ///
     /// - Parameter since: the time that ``find(_:)`` told before the request was made.
-    public func store(_ answer: Answer, for key: String, since: Int64, about names: ResourceNames) {
+    public func store(_ answer: StoredAnswer, for key: String, since: Int64, about names: ResourceNames) {
         guard names.isComplete, answer.body.readableBytes <= Self.longestAnswer else { return }
-        redis.send(
-            [
-                "EVAL", .text(CacheScripts.store), "1", .text(key), RedisArgument(since),
-                RedisArgument(lifetime.milliseconds), .text(names.joined), RedisArgument(answer.status),
-                .text(answer.contentType), .bytes(answer.body),
+        redis.evaluate(
+            CacheScripts.store, keys: [key],
+            arguments: [
+                RedisArgument(since), RedisArgument(lifetime.milliseconds), .text(names.joined),
+                RedisArgument(answer.status), .text(answer.contentType), .bytes(answer.body),
             ]
         ) { _ in }
     }
@@ -71,7 +59,7 @@ public final class ResponseCache: Sendable {
     /// Puts answers out of date that are about what has changed; afterwards nobody gets them.
     ///
     /// - Parameter ahead: for this time the change may still come, and answers meanwhile are out of date as well.
-    public func noteChange(of names: ResourceNames, ahead: Duration = .zero) async {
+    private func noteChange(of names: ResourceNames, ahead: Duration = .zero) async {
         guard !names.digests.isEmpty else { return }
         let reply = await redis.evaluate(
             CacheScripts.noteChange, keys: [],
@@ -86,18 +74,28 @@ public final class ResponseCache: Sendable {
 }
 
 extension ResponseCache {
-    /// Puts answers out of date that a request may have changed, if it was or may have been sent. While its outcome is
-    /// unknown it may still have its effect.
+    /// Puts answers out of date that a request has changed.
+    ///
+    /// - Parameter answer: the service's; nil where it names nothing.
+    public func noteChange(by request: BridgeRequest, answered answer: ByteBuffer?) async {
+        await noteChange(of: answer.map { .ofChange(request.body, $0) } ?? .ofChange(request.body))
+    }
+
+    /// A request has no known outcome yet, and may have its effect until its deadline.
+    public func noteChange(thatMayFollow request: BridgeRequest) async {
+        await noteChange(of: .ofChange(request.body), ahead: max(lifetime, request.timeout))
+    }
+
+    /// Puts answers out of date that a request may have changed, if it was or may have been sent.
     public func noteChange(by request: BridgeRequest, _ outcome: BridgeOutcome) async {
         switch outcome {
-        case .reply(let answer): await noteChange(of: .ofChange(request.body, answer))
-        case .serviceError: await noteChange(of: .ofChange(request.body))
+        case .reply(let answer): await noteChange(by: request, answered: answer)
+        case .serviceError: await noteChange(by: request, answered: nil)
         case .failure(let failure):
             switch failure.outcome {
             case .notSent: break
-            case .answered: await noteChange(of: .ofChange(request.body))
-            case .unknown:
-                await noteChange(of: .ofChange(request.body), ahead: max(lifetime, request.timeout))
+            case .answered: await noteChange(by: request, answered: nil)
+            case .unknown: await noteChange(thatMayFollow: request)
             }
         }
     }
@@ -117,12 +115,8 @@ extension ResponseCache.Found {
         case ("none", 2): self = .nothing(at: now, wasStale: false)
         case ("stale", 2): self = .nothing(at: now, wasStale: true)
         case ("fresh", 6):
-            guard let since = items[2].integer, let status = items[3].text.flatMap({ Int($0) }),
-                let type = items[4].text, let body = items[5].bytes
-            else { return nil }
-            self = .fresh(
-                .init(status: status, contentType: type, body: body), age: .milliseconds(max(0, now - since)),
-                at: now)
+            guard let since = items[2].integer, let answer = StoredAnswer(items[3...]) else { return nil }
+            self = .fresh(answer, age: .milliseconds(max(0, now - since)), at: now)
         default: return nil
         }
     }

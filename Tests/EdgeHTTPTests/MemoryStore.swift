@@ -1,4 +1,5 @@
 import NIOCore
+import ResponseCache
 import Shared
 import Synchronization
 

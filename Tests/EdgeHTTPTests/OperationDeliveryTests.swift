@@ -2,6 +2,7 @@ import HTTPTypes
 import Logging
 import NIOCore
 import Operations
+import ResponseCache
 import Shared
 import Synchronization
 import Testing

@@ -1,5 +1,6 @@
 import NIOCore
 import RedisClient
+import ResponseCache
 import Shared
 import Testing
 

@@ -16,7 +16,7 @@ import Testing
         typealias Found = ResponseCache.Found
         #expect(Found(.array([.integer(7), text("none")])) == .nothing(at: 7, wasStale: false))
         #expect(Found(.array([.integer(7), text("stale")])) == .nothing(at: 7, wasStale: true))
-        let answer = ResponseCache.Answer(status: 200, contentType: "a/b", body: ByteBuffer(string: "{}"))
+        let answer = StoredAnswer(status: 200, contentType: "a/b", body: ByteBuffer(string: "{}"))
         #expect(Found(fresh()) == .fresh(answer, age: .milliseconds(100), at: 1000))
         #expect(Found(fresh(since: .integer(1001))) == .fresh(answer, age: .zero, at: 1000))
     }

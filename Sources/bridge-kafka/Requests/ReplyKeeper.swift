@@ -60,10 +60,10 @@ struct RedisReplyStore: ReplyStore {
         completion: @escaping @Sendable (KeptReplyQueue.Result) -> Void
     ) {
         let (kind, reply) = Self.fields(content)
-        redis.send([
-            "EVAL", .text(KeptReply.keepScript), "1", .text(KeptReply.key(id)), .text(kind), .bytes(reply),
-            RedisArgument(KeptReply.unclaimed.milliseconds),
-        ]) { result in
+        redis.evaluate(
+            KeptReply.keepScript, keys: [KeptReply.key(id)],
+            arguments: [.text(kind), .bytes(reply), RedisArgument(KeptReply.unclaimed.milliseconds)]
+        ) { result in
             switch result {
             case .success: completion(.written)
             case .failure(let error): completion(error.outcome == .answered ? .refused : .failed)

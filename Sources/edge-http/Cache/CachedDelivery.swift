@@ -52,15 +52,14 @@ struct CachedDelivery: Sendable {
         let found = await cache.find(key)
         let status = CacheStatus(found, directives, lifetime: cache.lifetime)
         if case .hit = status, case .fresh(let answer, let age, _) = found {
-            return (.cached(StoredAnswer(answer), age: age), status)
+            return (.cached(answer, age: age), status)
         }
         let answer = try await delivery.answer(call)
         if let at = found.time, case .final(let final, isReplayed: false) = answer,
             final.status == call.head.successStatus
         {
             cache.store(
-                .init(status: final.status, contentType: final.contentType, body: final.body), for: key,
-                since: at, about: .ofAnswer(request: call.request.body, answer: final.body))
+                final, for: key, since: at, about: .ofAnswer(request: call.request.body, answer: final.body))
         }
         return (answer, status)
     }
@@ -69,20 +68,16 @@ struct CachedDelivery: Sendable {
     private func change(_ call: OperationCall, _ cache: ResponseCache) async throws(Problem)
         -> OperationAnswer
     {
-        // An outcome that is not known yet may come as long as this.
-        let ahead = max(cache.lifetime, call.request.timeout)
         do throws(Problem) {
             let answer = try await delivery.answer(call)
             if case .final(let final, _) = answer {
-                await cache.noteChange(of: .ofChange(call.request.body, final.body))
+                await cache.noteChange(by: call.request, answered: final.body)
             } else {
-                await cache.noteChange(of: .ofChange(call.request.body), ahead: ahead)
+                await cache.noteChange(thatMayFollow: call.request)
             }
             return answer
         } catch {
-            if error.outcome != .notSent {
-                await cache.noteChange(of: .ofChange(call.request.body), ahead: ahead)
-            }
+            if error.outcome != .notSent { await cache.noteChange(thatMayFollow: call.request) }
             throw error
         }
     }
@@ -94,11 +89,5 @@ extension ResponseCache.Found {
         case .fresh(_, _, let at), .nothing(let at, _): at
         case .unavailable: nil
         }
-    }
-}
-
-extension StoredAnswer {
-    fileprivate init(_ answer: ResponseCache.Answer) {
-        self.init(status: answer.status, contentType: answer.contentType, body: answer.body)
     }
 }

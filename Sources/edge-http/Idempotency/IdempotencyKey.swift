@@ -1,4 +1,5 @@
 import NIOCore
+import ResponseCache
 import Shared
 
 /// A key as it is stored: for one caller and one route, and with the body that it stands for.

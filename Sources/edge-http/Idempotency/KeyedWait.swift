@@ -1,3 +1,4 @@
+import ResponseCache
 import Shared
 
 /// What a request with a key does next, by what the key's record says: send, answer, or look again after a pause, until

@@ -1,3 +1,4 @@
+import ResponseCache
 import Shared
 
 /// One checked request of a client.

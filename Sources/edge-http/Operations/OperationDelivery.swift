@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Operations
+import ResponseCache
 import Shared
 
 /// Sends a call's message and finds out what the client is told: performs what ``KeyedWait`` says, and keeps in the store

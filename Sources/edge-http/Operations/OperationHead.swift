@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Operations
+import ResponseCache
 import Shared
 
 /// What is known of an operation from its start: whose it is, and what its answer is rendered with, whoever does that.
@@ -31,18 +32,7 @@ struct OperationHead: Sendable, Equatable {
     }
 }
 
-/// An answer as a client got it and gets it again, byte for byte.
-struct StoredAnswer: Sendable, Equatable {
-    let status: Int
-    let contentType: String
-    let body: ByteBuffer
-
-    init(status: Int, contentType: String, body: ByteBuffer) {
-        self.status = status
-        self.contentType = contentType
-        self.body = body
-    }
-
+extension StoredAnswer {
     /// The service's answer, an error as well.
     init(_ outcome: BridgeOutcome, of head: OperationHead) {
         do throws(Problem) {

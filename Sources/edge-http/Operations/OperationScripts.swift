@@ -1,3 +1,4 @@
+import RedisClient
 import Shared
 
 /// The steps of ``RedisOperationStore``, each of which Redis runs as a whole.
@@ -8,27 +9,25 @@ import Shared
 enum OperationScripts {
     /// KEYS: record, operation. ARGV: digest of the body, id, ms in flight, expiry (ms), caller, path, request id, status.
     static let begin =
-        """
-        local record = redis.call('HMGET', KEYS[1], 'body', 'operation', 'until', 'status', 'type', 'answer')
-        local time = redis.call('TIME')
-        local now = time[1] * 1000 + math.floor(time[2] / 1000)
-        if not record[1] then
-          redis.call('HSET', KEYS[1], 'body', ARGV[1], 'operation', ARGV[2],
-            'until', string.format('%d', now + ARGV[3]))
-          redis.call('PEXPIRE', KEYS[1], ARGV[4])
-          redis.call('HSET', KEYS[2], 'caller', ARGV[5], 'path', ARGV[6], 'request', ARGV[7], 'success', ARGV[8])
-          redis.call('PEXPIRE', KEYS[2], ARGV[4])
-          return {'new'}
-        end
-        if record[1] ~= ARGV[1] then return {'other-body'} end
-        if record[4] then return {'answered', record[4], record[5], record[6]} end
-        local operation = redis.call('HMGET', '\(KeptReply.prefix)' .. record[2],
-          'caller', 'path', 'request', 'success', 'kind', 'reply')
-        if operation[5] and operation[1] then return {'replied', record[2], operation} end
-        local left = record[3] - now
-        if left > 0 then return {'in-flight', record[2], left} end
-        return {'unknown', record[2]}
-        """
+        RedisScripts.now + """
+            local record = redis.call('HMGET', KEYS[1], 'body', 'operation', 'until', 'status', 'type', 'answer')
+            if not record[1] then
+              redis.call('HSET', KEYS[1], 'body', ARGV[1], 'operation', ARGV[2],
+                'until', string.format('%d', now + ARGV[3]))
+              redis.call('PEXPIRE', KEYS[1], ARGV[4])
+              redis.call('HSET', KEYS[2], 'caller', ARGV[5], 'path', ARGV[6], 'request', ARGV[7], 'success', ARGV[8])
+              redis.call('PEXPIRE', KEYS[2], ARGV[4])
+              return {'new'}
+            end
+            if record[1] ~= ARGV[1] then return {'other-body'} end
+            if record[4] then return {'answered', record[4], record[5], record[6]} end
+            local operation = redis.call('HMGET', '\(KeptReply.prefix)' .. record[2],
+              'caller', 'path', 'request', 'success', 'kind', 'reply')
+            if operation[5] and operation[1] then return {'replied', record[2], operation} end
+            local left = record[3] - now
+            if left > 0 then return {'in-flight', record[2], left} end
+            return {'unknown', record[2]}
+            """
 
     /// KEYS: record, operation. ARGV: id, status, type, answer, expiry (ms) of an operation that no client knows of.
     static let finish =

@@ -1,3 +1,4 @@
+import ResponseCache
 import Shared
 
 /// Where keys and operations are kept, for all replicas. Each call is one atomic step.

@@ -1,5 +1,6 @@
 import NIOCore
 import RedisClient
+import ResponseCache
 import Shared
 
 /// Keys and operations in Redis.
@@ -57,9 +58,11 @@ struct RedisOperationStore: OperationStore {
 
     func operation(_ id: BridgeRequestID) async throws(OperationStoreError) -> KeptOperation? {
         let key = RedisArgument.text(KeptReply.key(id))
-        let reply = try await send([
-            "HMGET", key, "caller", "path", "request", "success", "kind", "reply", "told",
-        ])
+        let reply = try await asked { () throws(RedisError) in
+            try await redis.send([
+                "HMGET", key, "caller", "path", "request", "success", "kind", "reply", "told",
+            ])
+        }
         guard let items = reply.items, items.count == 7, items[6] != .null else { return nil }
         return KeptOperation(id: id, items[..<6])
     }
@@ -73,13 +76,16 @@ struct RedisOperationStore: OperationStore {
     private func run(
         _ script: String, _ keys: [String], _ arguments: [RedisArgument]
     ) async throws(OperationStoreError) -> RESPValue {
-        try await send(
-            ["EVAL", .text(script), RedisArgument(keys.count)] + keys.map { .text($0) } + arguments)
+        try await asked { () throws(RedisError) in
+            try await redis.evaluate(script, keys: keys, arguments: arguments)
+        }
     }
 
-    private func send(_ command: [RedisArgument]) async throws(OperationStoreError) -> RESPValue {
+    private func asked(
+        _ ask: () async throws(RedisError) -> RESPValue
+    ) async throws(OperationStoreError) -> RESPValue {
         do throws(RedisError) {
-            return try await redis.send(command)
+            return try await ask()
         } catch {
             throw OperationStoreError(
                 reason: error.description, isWithoutEffect: error.outcome == .notExecuted)
@@ -113,17 +119,6 @@ extension KeyState {
             self = .unknown(id)
         default: return nil
         }
-    }
-}
-
-extension StoredAnswer {
-    /// From a status, a content type and the bytes.
-    init?(_ items: ArraySlice<RESPValue>) {
-        let items = Array(items)
-        guard items.count == 3, let status = items[0].text.flatMap({ Int($0) }), let type = items[1].text,
-            let body = items[2].bytes
-        else { return nil }
-        self.init(status: status, contentType: type, body: body)
     }
 }
 
