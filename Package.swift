@@ -240,9 +240,8 @@ let package = Package(
         .testTarget(
             name: "EdgeHTTPTests",
             dependencies: [
-                "edge-http", "Operations", "RedisClient", "ResponseCache", "Shared", nioCore, nioEmbedded,
-                logging,
-                hummingbird,
+                "edge-http", "Operations", "RedisClient", "ResponseCache", "Shared", nioCore, nioPosix,
+                nioEmbedded, logging, lifecycle, hummingbird,
             ],
             swiftSettings: strict),
         .testTarget(

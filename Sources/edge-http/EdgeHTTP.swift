@@ -81,6 +81,7 @@ struct EdgeHTTP: AsyncParsableCommand {
     ) -> [any Service] {
         let faults = ClientFaults(logger: logger)
         let certificates = settings.tls.map { TLSCertificates($0, logger: logger) }
+        let drain = ListenerDrain(logger: logger)
         var serverLogger = logger
         serverLogger.logLevel = max(.warning, logger.logLevel)
         let server = Application(
@@ -88,12 +89,13 @@ struct EdgeHTTP: AsyncParsableCommand {
             server: .clients(
                 ClientRules(
                     timeouts: settings.timeouts, bodyLimit: settings.operations.bodyLimit, faults: faults,
-                    isSecure: certificates != nil),
+                    drain: drain, isSecure: certificates != nil),
                 certificates: certificates),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), backlog: 1024,
                 availableConnectionsDelegate: .maximum(settings.maxConnections, logger: serverLogger)),
             onServerRunning: { channel in
+                drain.listening(channel)
                 logger.info(
                     "listening",
                     metadata: [
@@ -102,7 +104,7 @@ struct EdgeHTTP: AsyncParsableCommand {
                     ])
             },
             logger: serverLogger)
-        return [faults] + (certificates.map { [$0] } ?? []) + [server]
+        return [faults] + (certificates.map { [$0] } ?? []) + [server, drain]
     }
 
     private static func page(

@@ -7,8 +7,9 @@ import Testing
     private let rules = ClientRules(
         timeouts: ClientTimeouts(
             header: .seconds(1), body: .seconds(1), idle: .seconds(1), answer: .seconds(1)),
-        bodyLimit: 100, faults: ClientFaults(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
+        bodyLimit: 100, faults: ClientFaults(logger: Self.logger), drain: ListenerDrain(logger: Self.logger),
         isSecure: false)
+    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     @Test(arguments: [
         (["100-continue"], "100", true), (["100-Continue"], nil, true), (["100-continue"], "101", false),

@@ -163,6 +163,17 @@ private func at(_ seconds: Double) -> NIODeadline { .uptimeNanoseconds(UInt64(se
         #expect(expire(5) == .close)
     }
 
+    @Test func aServerThatLeavesEndsTheConnectionWithTheLastRequestThatHasCome() {
+        request(1)
+        request(1)
+        let isFirstLast = machine.answerBegan(at(2), isLeaving: true)
+        machine.answerEnded(at(2))
+        let isSecondLast = machine.answerBegan(at(3), isLeaving: true)
+        machine.answerEnded(at(3))
+        #expect((isFirstLast, isSecondLast) == (false, true))
+        #expect(machine.isDropping)
+    }
+
     @Test func whatHasEndedHasNoDeadline() {
         machine.closed()
         #expect(machine.deadline == nil)

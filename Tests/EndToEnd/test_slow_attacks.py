@@ -3,17 +3,18 @@
 import contextlib
 import statistics
 import subprocess
-import threading
 import time
 
 import pytest
 from harness.http import request
+from harness.processes import wait_until
 from harness.slow import post
 from harness.stack import SERVICE, intent
 
 PATH = SERVICE + "/payment-intents"
 BODY = post(PATH, intent()).split(b"\r\n\r\n", 1)[1]
-CONNECTIONS, SECONDS = 1000, 8
+#: The attack ends by itself when all its connections were ended.
+CONNECTIONS, SECONDS = 1000, 20
 # -i: seconds between what is sent; -x: its bytes; -s: a length that is announced.
 ATTACKS = {
     "slow headers": ["-H", "-i", "1", "-x", "24"],
@@ -23,8 +24,8 @@ ATTACKS = {
 }
 # What edge-http counts of them. Small answers fit into the system's buffers, and their connections are idle.
 ENDED = {"slow headers": "headerTimeout", "slow bodies": "bodyTimeout", "slow reading": "idle"}
-# Shorter than the attack, which so has all its connections at first and sees them ended then.
-TIMES = {f"HTTP_{name}_TIMEOUT": 5000 for name in ("HEADER", "BODY", "ANSWER", "IDLE")}
+# Long enough for the attacker, which has little of the processors, to have all its connections at once; shorter than the attack, which sees them ended.
+TIMES = {f"HTTP_{name}_TIMEOUT": 12_000 for name in ("HEADER", "BODY", "ANSWER", "IDLE")}
 
 
 def honest(port: int, seconds: float) -> list[float]:
@@ -59,34 +60,24 @@ def attack(port: int, kind: str, folder):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("kind", ATTACKS)
 def test_honest_clients_do_not_notice(stack, tmp_path, kind):
     with stack.http_replica("edge-http-attacked", **TIMES) as edge:
         port = stack.ports["edge-http-attacked"]
         honest(port, 1)
         before = honest(port, 4)
-        most, stop = [0], threading.Event()
-
-        def watch() -> None:
-            while not stop.wait(0.1):
-                most[0] = max(most[0], edge.descriptors())
-
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
         with attack(port, kind, tmp_path) as attacker:
-            time.sleep(1)
-            during = honest(port, SECONDS - 2)
-            attacker.wait(20)
-        stop.set()
-        watcher.join()
+            wait_until(lambda: edge.descriptors() > CONNECTIONS, 11, lambda: f"the attack reaches the edge: {edge.descriptors()} descriptors")
+            during = honest(port, 4)
+            held = edge.descriptors()
+            attacker.wait(SECONDS + 10)
     # Time, then how many connections were closed, pending, connected, and whether its own probe was answered.
     rows = [line.split(",") for line in (tmp_path / "found.csv").read_text().splitlines()[1:]]
     print(f"{kind}: p50 {statistics.median(before):.1f} -> {statistics.median(during):.1f} ms, "
-          f"p99 {percentile(before, 99):.1f} -> {percentile(during, 99):.1f} ms, {len(during)} payments, {most[0]} descriptors")
+          f"p99 {percentile(before, 99):.1f} -> {percentile(during, 99):.1f} ms, {len(during)} payments, {held} descriptors after them")
     assert rows and all(int(row[4]) > 0 for row in rows), rows
-    assert most[0] > CONNECTIONS, "the attack has reached the edge"
-    assert len(during) > 50
+    assert held > CONNECTIONS / 2 and len(during) > 50
     # The attacker is on the same machine after all, so the bounds are wide; a request that waited for one of its connections
     # would take seconds.
     assert statistics.median(during) < 3 * statistics.median(before) + 20

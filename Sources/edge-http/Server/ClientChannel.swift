@@ -10,6 +10,7 @@ struct ClientRules: Sendable {
     /// Bytes; a client that announces more is not asked to send them.
     let bodyLimit: Int
     let faults: ClientFaults
+    let drain: ListenerDrain
     /// Whether they are connected by TLS.
     let isSecure: Bool
 

@@ -123,11 +123,12 @@ struct ConnectionMachine {
 
     // MARK: - What the client is sent
 
+    /// - Parameter isLeaving: whether the server wants the connection to end; it does with the last request that has come.
     /// - Returns: whether the connection ends with this answer.
-    mutating func answerBegan(_ now: NIODeadline) -> Bool {
+    mutating func answerBegan(_ now: NIODeadline, isLeaving: Bool = false) -> Bool {
         began(now)
         // Of a request that is answered before its end nobody wants the rest.
-        if isBodysTurn { isLast = true }
+        if isBodysTurn || isLeaving && awaited == 1 { isLast = true }
         return awaited == 1 && isLast
     }
 

@@ -123,7 +123,7 @@ final class HTTP1Handler: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(var response):
             if response.status.kind != .informational {
-                let isLast = machine.answerBegan(.now())
+                let isLast = machine.answerBegan(.now(), isLeaving: rules.drain.isDraining)
                 SecurityHeaders.apply(to: &response.headerFields, isSecure: rules.isSecure)
                 if isLast { response.headerFields[.connection] = "close" }
             }

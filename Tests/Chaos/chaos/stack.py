@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 from harness.extra import SECRET
+from harness.fleet import Fleet
 from harness.kafka import Kafka
 from harness.processes import Process, ProcessFailure, wait_until
-from harness.stack import Stack
 
 #: Time (s) that a process gets to start on a busy machine.
 START = 60.0
@@ -24,55 +24,27 @@ SETTINGS = {
     "WS_PING_INTERVAL": 3000, "WS_PING_TIMEOUT": 12_000, "WS_DRAIN_TIME": 1000, "HTTP_IDLE_TIMEOUT": 300_000,
     "SHUTDOWN_TIMEOUT": 4000, "KAFKA_REPLY_TIMEOUT": 3000, "KAFKA_REPLY_TIMEOUT_MAX": 60_000, "KAFKA_SEND_TIMEOUT": 3000, "STATUS_VERSION_FIELD": "version",
 }
+#: Of bridges at the mock cluster.
+MOCK_SETTINGS = {"KAFKA_FETCH_WAIT": 5, "KAFKA_PROPERTY_SESSION_TIMEOUT_MS": 6000}
 
 
-class ChaosStack(Stack):
-    """`shared`: each edge knows all bridges, its own one first, else its own one alone. `mock`: the broker is librdkafka's mock cluster, which can be told to fail and loses
-    everything when it ends."""
+class ChaosStack(Fleet):
+    """`mock`: the broker is librdkafka's mock cluster, which can be told to fail and loses everything when it ends."""
 
     def __init__(self, name: str = "chaos", *, bridges: int = 2, replicas: int = 2, mock: bool = False, shared: bool = True):
         self.mock_folder: Path | None = None
-        super().__init__(name, replicas=replicas)
+        super().__init__(
+            name, bridges=bridges, https=replicas, replicas=replicas, shared=shared,
+            settings=SETTINGS | (MOCK_SETTINGS if mock else {}))
         if mock:
             self.mock_folder = self.folder / "mock"
             topics = [f"{topic}:4" for topic in TOPICS] + ["vy-gateway.reply:8", "vy-gateway.dead-letter:1"]
             self.own_broker = self._add("mock", [sys.executable, MOCK, self.mock_folder, *topics])
             self.demo.command += ["--fetch-wait-ms", "5"]
-            self.bridge.env |= {"KAFKA_FETCH_WAIT": 5, "KAFKA_PROPERTY_SESSION_TIMEOUT_MS": 6000}
-        paths = {n: self.folder / f"bridge-{n}" / "run" / "bridge.sock" for n in range(1, bridges + 1)}
-        self.bridges = [
-            self._add(f"bridge-{n}", self.bridge.command, {
-                **self.bridge.env, **SETTINGS, "INSTANCE": f"{name}-bridge-{n}", "BRIDGE_SOCKET": path})
-            for n, path in paths.items()]
-
-        def known(edge: int) -> str:
-            order = [paths[(edge - 1 + step) % bridges + 1] for step in range(bridges if shared else 1)]
-            return ",".join(map(str, order))
-
-        self.https = [
-            self._add(f"edge-http-{n}", self.http.command, {
-                **self.http.env, **SETTINGS, "INSTANCE": f"edge-http-{n}", "BRIDGE_SOCKET": known(n)})
-            for n in range(1, replicas + 1)]
-        for n, process in enumerate(self.ws, 1):
-            process.env |= {**SETTINGS, "BRIDGE_SOCKET": known(n)}
-        self.bridge, self.http = self.bridges[0], self.https[0]
-        self.sockets = list(paths.values())
-
-    def _redis_command(self) -> list:
-        return [*super()._redis_command()[:-1], "yes", "--appendfsync", "always"]
-
-    @property
-    def processes(self) -> list[Process]:
-        return [self.own_redis, self.own_broker, self.demo, *self.own]
-
-    @property
-    def own(self) -> list[Process]:
-        return [*self.bridges, *self.https, *self.ws]
 
     def start(self) -> "ChaosStack":
-        for path in self.sockets:
-            path.parent.mkdir(parents=True, mode=0o750)
-        (self.folder / "broker/data").mkdir(parents=True, exist_ok=True)
+        """Without nginx: clients choose their replicas."""
+        self._make_folders()
         for process in self.processes:
             process.start()
             if process is self.own_broker and self.mock_folder is not None:

@@ -91,6 +91,7 @@ class Stack:
             **self.common, "INSTANCE": f"edge-ws-{n}", "WS_HOST": "127.0.0.1", "WS_PORT": 0, "WS_ADMIN_PORT": 0,
             "SERVICES_DIR": services,
         }) for n in range(1, replicas + 1)]
+        self.bridges, self.https, self.sockets = [self.bridge], [self.http], [self.socket]
         self.nginx: Process | None = None
         self.port = free_port()
         self.ports: dict[str, int] = {}
@@ -115,12 +116,12 @@ class Stack:
 
     @property
     def processes(self) -> list[Process]:
-        return [p for p in (self.own_redis, self.own_broker, self.demo, self.bridge, self.http, *self.ws, self.nginx) if p]
+        return [p for p in (self.own_redis, self.own_broker, self.demo, *self.own, self.nginx) if p]
 
     @property
     def own(self) -> list[Process]:
         """The gateway's processes."""
-        return [self.bridge, self.http, *self.ws]
+        return [*self.bridges, *self.https, *self.ws]
 
     def named(self, name: str) -> Process:
         servers = {"redis": self.own_redis, "broker": self.own_broker}
@@ -129,8 +130,7 @@ class Stack:
         return next(p for p in self.processes if p.name == name)
 
     def start(self) -> "Stack":
-        self.socket.parent.mkdir(parents=True, mode=0o750)
-        (self.folder / "broker/data").mkdir(parents=True, exist_ok=True)
+        self._make_folders()
         for process in self.processes:
             process.start()
             self.wait_started(process)
@@ -140,6 +140,11 @@ class Stack:
         for process in self.own:
             self.wait_ready(process)
         return self
+
+    def _make_folders(self) -> None:
+        for socket_path in self.sockets:
+            socket_path.parent.mkdir(parents=True, mode=0o750)
+        (self.folder / "broker/data").mkdir(parents=True, exist_ok=True)
 
     def wait_started(self, process: Process, seconds: float = 20) -> None:
         """Until it can be talked to; its ports are kept, so that a restart has the same."""
@@ -262,7 +267,7 @@ class Stack:
         limits = "max_fails=1 fail_timeout=1s"
         values = {
             "RUN": folder, "HOST": "127.0.0.1", "PORT": self.port, "ACCESS_LOG": folder / "access.log",
-            "EDGE_HTTP_SERVERS": f"server 127.0.0.1:{self.ports['edge-http']};",
+            "EDGE_HTTP_SERVERS": "".join(f"server 127.0.0.1:{self.ports[p.name]} {limits};" for p in self.https),
             "EDGE_WS_SERVERS": "".join(f"server 127.0.0.1:{self.ports[p.name]} {limits};" for p in self.ws),
         }
         text = (ROOT / "deploy/nginx.conf.template").read_text()
