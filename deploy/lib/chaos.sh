@@ -12,3 +12,11 @@ dev_chaos() {
 chaos_tests() {
     VY_GATEWAY_BIN=$BIN NOIDA_DB=$(noida_db) CHAOS_REPORTS=$RUN_DIR/chaos "$VENV/bin/python" -m pytest "$ROOT/Tests/Chaos" -p no:cacheprovider "$@"
 }
+
+# Constant load for a long time, and a check that no process keeps growing.
+dev_soak() {
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    ensure_everything && build_release "${PRODUCTS[@]}" || exit
+    VY_GATEWAY_BIN=$BIN NOIDA_DB=$(noida_db) "$VENV/bin/python" "$ROOT/Tests/Chaos/soak.py" "$@"
+}
