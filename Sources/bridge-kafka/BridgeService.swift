@@ -268,15 +268,15 @@ final class BridgeService: Service {
         _ number: Int32, _ filter: @escaping @Sendable ([ConsumerEvent]) -> [ConsumerEvent]
     ) async throws -> KafkaConsumer {
         let partition = TopicPartition(settings.replyTopic, number)
-        let start = TopicPartitionOffset(partition, try await replyOffset(partition))
+        let start = try await replyStart(partition)
         let (core, eventLoop, settings, logger) = (core, eventLoop, settings, logger)
         let configuration = Self.kafka(settings, common)
         return try await eventLoop.submit {
             try KafkaConsumer(
-                configuration, mode: .assigned([start], groupName: settings.group),
+                configuration, mode: .assigned([.init(partition, start.offset)], groupName: settings.group),
                 fetchWait: settings.fetchWait, logger: logger
             ) { events in
-                let wanted = filter(events)
+                let wanted = filter(events.filter(start.isWanted))
                 eventLoop.execute { core.value.handle(wanted) }
             }
         }.get()
@@ -301,10 +301,11 @@ final class BridgeService: Service {
     /// Where replies may be that nobody has read: what came within the longest timeout, else only what comes now.
     ///
     /// The end is asked for first: a reply that comes between the two questions is then read and not passed over.
-    private func replyOffset(_ partition: TopicPartition) async throws -> Int64 {
-        let end = try await producer.admin.watermarks(of: partition).high
+    private func replyStart(_ partition: TopicPartition) async throws -> ReplyStart {
+        let known = try await producer.admin.watermarks(of: partition)
         let earliest = WallClock.millisecondsSince1970() - settings.longestTimeout.milliseconds
-        return try await producer.admin.offsets(forTime: earliest, of: [partition])[partition] ?? end
+        let found = try await producer.admin.offsets(forTime: earliest, of: [partition])[partition]
+        return ReplyStart(found: found, known: known, earliest: earliest)
     }
 
     private func consumeStatus(_ failed: @escaping @Sendable (KafkaError) -> Void) async throws {

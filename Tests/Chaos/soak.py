@@ -48,7 +48,7 @@ async def churn(sockets: list[RecoveringClient], count: int) -> None:
         await asyncio.sleep(1)
         for socket in random.sample(sockets, count):
             if socket.connected:
-                await socket.drop()
+                await socket.transport.cut()
 
 
 async def run(stack: Fleet, options: argparse.Namespace) -> int:
