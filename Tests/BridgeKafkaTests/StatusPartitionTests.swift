@@ -27,7 +27,7 @@ import Testing
     }
 
     private func makeReady() {
-        #expect(partition.start() == [.check])
+        #expect(partition.start() == [.resume, .check])
         #expect(partition.finished(.done, start) == [])
     }
 
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test func nothingIsWrittenBeforeTheCheck() {
-        #expect(partition.start() == [.check])
+        #expect(partition.start() == [.resume, .check])
         #expect(partition.arrived([record(5)]) == [])
         #expect(partition.finished(.done, start) == [write(5)])
     }

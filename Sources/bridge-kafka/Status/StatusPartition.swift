@@ -84,10 +84,10 @@ struct StatusPartition {
         return next
     }
 
-    /// The partition is assigned.
+    /// The partition is assigned. librdkafka keeps it paused if it was so when it was revoked.
     mutating func start() -> [Action] {
         step = .working
-        return [.check]
+        return [.resume, .check]
     }
 
     mutating func arrived(_ records: some Sequence<KafkaMessage>) -> [Action] {
