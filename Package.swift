@@ -54,6 +54,9 @@ let package = Package(
         // No pkgConfig: hiredis.pc emits a -D flag that SwiftPM refuses with a warning.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
 
+        // glibc's malloc.h, which Swift's own module of glibc leaves out.
+        .systemLibrary(name: "CMalloc"),
+
         // Protocols and clients that stand alone.
         .target(name: "RawJSON", dependencies: [nioCore], swiftSettings: strict),
         .target(name: "MessagePack", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
@@ -84,7 +87,7 @@ let package = Package(
         .target(
             name: "Shared",
             dependencies: [
-                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle, crypto,
+                "CMalloc", "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle, crypto,
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -66,6 +66,7 @@ build_fuzz() {
         -O -wmo -sanitize=fuzzer,address -parse-as-library -enable-testing -swift-version 6 -warnings-as-errors
         -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility -enable-upcoming-feature InternalImportsByDefault
         -I "$out" -I "$built/Modules" -Xcc "-fmodule-map-file=$ROOT/Sources/CHiredis/module.modulemap"
+        -Xcc "-fmodule-map-file=$ROOT/Sources/CMalloc/module.modulemap"
     )
     while IFS= read -r file; do options+=(-Xcc "-fmodule-map-file=$file"); done < <(
         find -L "$built" -mindepth 2 -maxdepth 2 -name module.modulemap

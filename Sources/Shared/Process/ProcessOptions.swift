@@ -5,6 +5,7 @@ public import ServiceLifecycle
 import UnixSignals
 
 #if canImport(Glibc)
+    internal import CMalloc
     import Glibc
 #endif
 
@@ -50,6 +51,7 @@ public struct ProcessOptions: ParsableArguments {
         guard let (settings, common) = try load(type) else { return }
         signal(SIGPIPE, SIG_IGN)  // a peer that goes away is an error of one write, never of the process
         Self.raiseFileLimit()
+        Self.limitArenas()
         let writer = LogWriter()
         let logger = JSONLogHandler.bootstrap(common, process: Settings.process, writer: writer)
         defer { writer.close() }
@@ -113,6 +115,14 @@ public struct ProcessOptions: ParsableArguments {
             if envFile != nil || access(path, F_OK) == 0 { mistakes.append("\(path): \(error)") }
             return [:]
         }
+    }
+
+    /// glibc gives each thread an arena of its own, and each keeps what its largest burst took. Threads are few here, and
+    /// most of what they allocate comes from their caches.
+    private static func limitArenas() {
+        #if canImport(Glibc)
+            _ = mallopt(M_ARENA_MAX, 2)
+        #endif
     }
 
     /// Sockets are file descriptors, and the soft limit is often 1,024.
