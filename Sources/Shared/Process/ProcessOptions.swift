@@ -5,7 +5,6 @@ public import ServiceLifecycle
 import UnixSignals
 
 #if canImport(Glibc)
-    internal import CMalloc
     import Glibc
 #endif
 
@@ -51,7 +50,7 @@ public struct ProcessOptions: ParsableArguments {
         guard let (settings, common) = try load(type) else { return }
         signal(SIGPIPE, SIG_IGN)  // a peer that goes away is an error of one write, never of the process
         Self.raiseFileLimit()
-        Self.limitArenas()
+        FreeMemory.limitArenas()
         let writer = LogWriter()
         let logger = JSONLogHandler.bootstrap(common, process: Settings.process, writer: writer)
         defer { writer.close() }
@@ -59,7 +58,7 @@ public struct ProcessOptions: ParsableArguments {
             logger.info(
                 "starting", metadata: ["version": "\(Build.version)", "pid": "\(getpid())"])
             var group = ServiceGroupConfiguration(
-                services: try await services(settings, common, logger).map {
+                services: (try await services(settings, common, logger) + [FreeMemory()]).map {
                     .init(
                         service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)
@@ -115,14 +114,6 @@ public struct ProcessOptions: ParsableArguments {
             if envFile != nil || access(path, F_OK) == 0 { mistakes.append("\(path): \(error)") }
             return [:]
         }
-    }
-
-    /// glibc gives each thread an arena of its own, and each keeps what its largest burst took. Threads are few here, and
-    /// most of what they allocate comes from their caches.
-    private static func limitArenas() {
-        #if canImport(Glibc)
-            _ = mallopt(M_ARENA_MAX, 2)
-        #endif
     }
 
     /// Sockets are file descriptors, and the soft limit is often 1,024.

@@ -19,6 +19,7 @@ class Answer:
     status: int
     outcome: str
     retry_after: float = 1
+    detail: str = ""
 
 
 @dataclass
@@ -79,6 +80,6 @@ class SteadyLoad:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return Answer(0, repr(error))
         if response.status != 201:
-            return Answer(response.status, document.get("outcome", ""), document.get("retryAfter", 1))
+            return Answer(response.status, document.get("outcome", ""), document.get("retryAfter", 1), document.get("detail", ""))
         assert document["metadata"]["order"] == name, f"{name} got the answer for {document}"
         return Answer(201, "")
