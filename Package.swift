@@ -30,6 +30,7 @@ let package = Package(
         .executable(name: "demo-payments", targets: ["demo-payments"]),
         .executable(name: "conformance-server", targets: ["conformance-server"]),
         .executable(name: "schema-check", targets: ["schema-check"]),
+        .executable(name: "gateway-bench", targets: ["gateway-bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -194,6 +195,14 @@ let package = Package(
         .executableTarget(
             name: "schema-check", dependencies: ["JSONSchema", nioCore, argumentParser], swiftSettings: strict
         ),
+
+        // Development only: what parts of the gateway take by themselves.
+        .executableTarget(
+            name: "gateway-bench",
+            dependencies: [
+                "Operations", "RawJSON", "Shared", nioCore, nioPosix, logging, argumentParser, hummingbird,
+            ],
+            swiftSettings: strict),
 
         .testTarget(
             name: "SharedTests",

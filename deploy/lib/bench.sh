@@ -8,6 +8,10 @@ dev_bench() {
             build_release edge-ws
             python3 "$ROOT/Benchmarks/ws/run.py" "$@"
             ;;
-        *) fail 'bench: which one? ./deploy/dev bench ws [--help]' ;;
+        ipc | json)
+            build_release gateway-bench
+            "$BIN/gateway-bench" "$@"
+            ;;
+        *) fail 'bench: which one? ./deploy/dev bench ws|ipc|json [--help]' ;;
     esac
 }

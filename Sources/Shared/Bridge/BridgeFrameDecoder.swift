@@ -1,18 +1,18 @@
-import NIOCore
+package import NIOCore
 
 /// Cuts a byte stream into frames: four bytes of big-endian length, then that many bytes.
 ///
 /// The length is checked before anything is kept for it. What is buffered is at most one frame and one read.
-struct BridgeFrameDecoder {
+package struct BridgeFrameDecoder {
     var maxFrame: Int
     private var buffer = ByteBuffer()
 
-    init(maxFrame: Int) {
+    package init(maxFrame: Int) {
         self.maxFrame = maxFrame
     }
 
     /// Adds what has been read from the socket.
-    mutating func append(_ bytes: ByteBuffer) {
+    package mutating func append(_ bytes: ByteBuffer) {
         guard buffer.readableBytes > 0 else {
             buffer = bytes
             return
@@ -24,7 +24,7 @@ struct BridgeFrameDecoder {
     /// The next whole frame's payload, or nil when more bytes are needed.
     ///
     /// After an error the stream has no frame boundaries any more and has to be closed.
-    mutating func next() throws(BridgeProtocolError) -> ByteBuffer? {
+    package mutating func next() throws(BridgeProtocolError) -> ByteBuffer? {
         guard let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) else {
             return compact()
         }

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import RawJSON
 
 /// Why one side of the Unix-socket protocol closes the connection; the `error` frame says it to the other side.
@@ -23,15 +23,15 @@ public struct BridgeProtocolError: Error, Sendable, Equatable {
 }
 
 /// One frame of the Unix-socket protocol, version 1. Bodies stay the JSON bytes they are.
-enum BridgeMessage: Sendable, Equatable {
-    struct Hello: Sendable, Equatable {
+package enum BridgeMessage: Sendable, Equatable {
+    package struct Hello: Sendable, Equatable {
         var versions: [Int]
         var role: String
         var instance: String
         var build: String
     }
 
-    struct Welcome: Sendable, Equatable {
+    package struct Welcome: Sendable, Equatable {
         var version: Int
         /// Requests in flight.
         var window: Int
@@ -43,18 +43,18 @@ enum BridgeMessage: Sendable, Equatable {
         var replySource: String? = nil
     }
 
-    struct Resume: Sendable, Equatable {
+    package struct Resume: Sendable, Equatable {
         var id: BridgeRequestID
         /// Milliseconds.
         var timeout: Int
     }
 
-    enum Answer: Sendable, Equatable {
+    package enum Answer: Sendable, Equatable {
         case body(ByteBuffer)
         case error(ByteBuffer)
     }
 
-    enum CancelReason: String, Sendable {
+    package enum CancelReason: String, Sendable {
         case deadline
         case clientGone = "client_gone"
     }
@@ -98,7 +98,7 @@ enum BridgeMessage: Sendable, Equatable {
 
 extension BridgeMessage {
     /// Reads one frame's payload. Scans it once; bodies become slices of it.
-    init(frame: ByteBuffer) throws(BridgeProtocolError) {
+    package init(frame: ByteBuffer) throws(BridgeProtocolError) {
         let object: JSONObject
         do {
             object = try RawJSON.object(frame, maxDepth: BridgeLimits.maxDepth)

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import RawJSON
 
 extension BridgeMessage {
@@ -6,7 +6,7 @@ extension BridgeMessage {
     ///
     /// - Returns: how many bytes the object takes, which is what a maximum frame size bounds.
     @discardableResult
-    func write(into buffer: inout ByteBuffer) -> Int {
+    package func write(into buffer: inout ByteBuffer) -> Int {
         let start = buffer.writerIndex
         buffer.writeInteger(UInt32(0))
         buffer.writeStaticString("{\"type\":\"")
