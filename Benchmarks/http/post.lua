@@ -1,0 +1,14 @@
+-- One JSON body of BODY_BYTES for every request; the threads' figures as one line of JSON.
+local size = tonumber(os.getenv("BODY_BYTES"))
+local body = '{"amount":1999,"currency":"usd","text":"'
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = body .. string.rep("x", size - #body - 2) .. '"}'
+
+function done(summary, latency)
+    local errors = summary.errors
+    io.write(string.format(
+        '{"requests":%d,"seconds":%.3f,"p50":%.3f,"p99":%.3f,"max":%.3f,"failed":%d}\n', summary.requests, summary.duration / 1e6,
+        latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
