@@ -6,8 +6,20 @@ extension ByteBuffer {
     /// A lone surrogate escape becomes U+FFFD. Returns nil when the bytes are no well-formed string.
     public func decodedJSONString() -> String? {
         guard let kind = try? RawJSON.validate(self), kind == .string else { return nil }
-        let body = RawJSON.trimmed(self).readableBytesView.dropFirst().dropLast()
-        guard body.contains(UInt8(ascii: "\\")) else { return String(decoding: body, as: UTF8.self) }
+        return RawJSON.trimmed(self).decodedStringLiteral()
+    }
+
+    /// Decodes what a scan has found to be a string literal, quotes included.
+    func decodedStringLiteral() -> String {
+        let plain = withUnsafeReadableBytes { literal in
+            let body = literal[1..<literal.count - 1]
+            return body.contains(UInt8(ascii: "\\")) ? nil : String(decoding: body, as: UTF8.self)
+        }
+        return plain ?? unescaped()
+    }
+
+    private func unescaped() -> String {
+        let body = readableBytesView.dropFirst().dropLast()
         var units: [UInt8] = []
         units.reserveCapacity(body.count)
         var rest = body

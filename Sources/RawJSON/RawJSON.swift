@@ -49,6 +49,8 @@ public enum RawJSON {
         _ text: ByteBuffer, maxDepth: Int = defaultMaxDepth
     ) throws(JSONSyntaxError) -> JSONObject {
         var members: [JSONObject.Member] = []
+        // Most objects that are split here are small; growing one by one costs more.
+        members.reserveCapacity(8)
         try split(text, open: UInt8(ascii: "{"), close: UInt8(ascii: "}"), maxDepth: maxDepth) {
             key, value, kind in
             members.append(.init(key: text.decodeKey(key), value: text.slice(value), kind: kind))
@@ -120,7 +122,12 @@ public struct JSONValue: Sendable, Equatable {
     }
 
     /// The decoded string, or nil when the value is not a string.
-    public var string: String? { kind == .string ? text.decodedJSONString() : nil }
+    public var string: String? {
+        guard kind == .string else { return nil }
+        let (bytes, quote) = (text.readableBytesView, UInt8(ascii: "\""))
+        let isBare = bytes.count > 1 && bytes.first == quote && bytes.last == quote
+        return isBare ? text.decodedStringLiteral() : text.decodedJSONString()
+    }
 
     /// The integer, or nil when the value is no number, has a fraction or exponent, or does not fit.
     public var integer: Int? { kind == .number ? Int(String(buffer: text)) : nil }
@@ -142,20 +149,23 @@ public struct JSONObject: Sendable {
 
     /// The value of a member; of members with the same name the last counts, as in ECMAScript's `JSON.parse`.
     public subscript(key: String) -> JSONValue? {
-        members.last { $0.key == key }.map { JSONValue(text: $0.value, kind: $0.kind) }
+        // By index, so that no member is copied before it is the right one.
+        for index in members.indices.reversed() where members[index].key == key {
+            return JSONValue(text: members[index].value, kind: members[index].kind)
+        }
+        return nil
     }
 }
 
 extension ByteBuffer {
     /// The bytes of a range counted from the reader index, which the caller took from a scan of this buffer.
     func slice(_ range: Range<Int>) -> ByteBuffer {
-        ByteBuffer(readableBytesView[(readerIndex + range.lowerBound)..<(readerIndex + range.upperBound)])
+        getSlice(at: readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
     }
 
     /// Decodes the key out of `"key" :` with whatever white space follows it.
     func decodeKey(_ range: Range<Int>) -> String {
-        let text = slice(range)
-        guard let quote = text.readableBytesView.lastIndex(of: UInt8(ascii: "\"")) else { return "" }
-        return ByteBuffer(text.readableBytesView[...quote]).decodedJSONString() ?? ""
+        let quote = withUnsafeReadableBytes { $0[range].lastIndex(of: UInt8(ascii: "\"")) }
+        return slice(range.lowerBound..<(quote ?? range.upperBound - 1) + 1).decodedStringLiteral()
     }
 }

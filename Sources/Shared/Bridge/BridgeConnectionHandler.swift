@@ -17,6 +17,8 @@ final class BridgeConnectionHandler: ChannelInboundHandler {
     private var outgoing = ByteBuffer()
     private var isFlushScheduled = false
     private var isDeaf = false
+    /// Bytes that are kept for the next turn.
+    private static let keptCapacity = 256 << 10
     private var activation: (() -> Void)?
 
     /// - Parameter handle: is called on the channel's event loop.
@@ -99,6 +101,7 @@ final class BridgeConnectionHandler: ChannelInboundHandler {
         isFlushScheduled = false
         guard let context, outgoing.readableBytes > 0 else { return }
         context.writeAndFlush(NIOAny(outgoing), promise: nil)
-        outgoing = ByteBuffer()
+        // Most often all of it has been taken by now, and the memory serves for the next turn.
+        if outgoing.capacity > Self.keptCapacity { outgoing = ByteBuffer() } else { outgoing.clear() }
     }
 }

@@ -188,6 +188,7 @@ private struct Members {
     }
 
     func id() throws(BridgeProtocolError) -> BridgeRequestID {
+        if let value = object["id"], let id = BridgeRequestID(literal: value.text) { return id }
         guard let id = BridgeRequestID(try string("id")) else {
             throw wrong("id", "32 lower-case hexadecimal digits")
         }
@@ -215,7 +216,7 @@ private struct Members {
             }
             headers.reserveCapacity(list.members.count)
             for member in list.members {
-                guard member.kind == .string, let value = member.value.decodedJSONString() else {
+                guard let value = JSONValue(text: member.value, kind: member.kind).string else {
                     throw wrong("headers", "an object of strings")
                 }
                 headers.append((member.key, value))

@@ -90,7 +90,10 @@ extension Duration {
 extension ByteBuffer {
     fileprivate mutating func writeID(_ id: BridgeRequestID) {
         writeStaticString(",\"id\":\"")
-        writeString(id.description)
+        writeWithUnsafeMutableBytes(minimumWritableBytes: 32) { digits in
+            id.writeDigits(into: digits)
+            return 32
+        }
         writeStaticString("\"")
     }
 

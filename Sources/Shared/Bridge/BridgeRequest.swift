@@ -41,14 +41,29 @@ public struct BridgeRequestID: Hashable, Sendable, CustomStringConvertible {
         (high, low) = words
     }
 
+    /// Parses a JSON string that has no escapes; nil for anything else.
+    init?(literal: ByteBuffer) {
+        guard literal.readableBytes == 34, literal.readableBytesView.first == UInt8(ascii: "\"") else {
+            return nil
+        }
+        let id = literal.withUnsafeReadableBytes { BridgeRequestID(digits: $0[1..<33]) }
+        guard let id else { return nil }
+        self = id
+    }
+
     public var description: String {
         String(unsafeUninitializedCapacity: 32) { digits in
-            for index in 0..<32 {
-                let word = index < 16 ? high : low
-                let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (index & 15))) & 15
-                digits[index] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
-            }
+            writeDigits(into: UnsafeMutableRawBufferPointer(digits))
             return 32
+        }
+    }
+
+    /// - Parameter digits: room for 32 bytes.
+    func writeDigits(into digits: UnsafeMutableRawBufferPointer) {
+        for index in 0..<32 {
+            let word = index < 16 ? high : low
+            let nibble = UInt8(truncatingIfNeeded: word &>> UInt64(60 &- 4 &* (index & 15))) & 15
+            digits[index] = nibble < 10 ? UInt8(ascii: "0") &+ nibble : UInt8(ascii: "a") &+ nibble &- 10
         }
     }
 }
