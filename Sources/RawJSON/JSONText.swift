@@ -64,10 +64,8 @@ extension ByteBuffer {
 
     /// Appends `text` as a JSON string literal. Escapes only what RFC 8259 §7 requires (so not `/`).
     public mutating func writeJSONString(_ text: String) {
-        writeInteger(UInt8(ascii: "\""))
         var text = text
-        text.withUTF8 { writeEscaped(UnsafeRawBufferPointer($0)) }
-        writeInteger(UInt8(ascii: "\""))
+        text.withUTF8 { writeQuoted(UnsafeRawBufferPointer($0)) }
     }
 
     /// Appends valid UTF-8 as a JSON string literal.
@@ -75,17 +73,45 @@ extension ByteBuffer {
     /// - Returns: false, with nothing appended, when `text` is not valid UTF-8.
     public mutating func writeJSONString(utf8 text: ByteBuffer) -> Bool {
         guard String(validating: text.readableBytesView, as: UTF8.self) != nil else { return false }
-        writeInteger(UInt8(ascii: "\""))
-        text.withUnsafeReadableBytes { writeEscaped($0) }
-        writeInteger(UInt8(ascii: "\""))
+        text.withUnsafeReadableBytes { writeQuoted($0) }
         return true
+    }
+
+    private mutating func writeQuoted(_ bytes: UnsafeRawBufferPointer) {
+        // What has nothing to escape, as most texts, needs no more room than this.
+        reserveCapacity(minimumWritableBytes: bytes.count + 2)
+        writeInteger(UInt8(ascii: "\""))
+        writeEscaped(bytes)
+        writeInteger(UInt8(ascii: "\""))
+    }
+
+    /// The place of the first byte from there on that has to be escaped, or the end.
+    private static func firstToEscape(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        var index = start
+        while index &+ 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let (quote, backslash) = (word ^ ones &* 0x22, word ^ ones &* 0x5C)
+            // A difference may borrow, but only from above the first byte that is found.
+            let control = (word &- ones &* 0x20) & ~word
+            let found = (control | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash) & highs
+            if found != 0 { return index &+ found.trailingZeroBitCount &>> 3 }
+            index &+= 8
+        }
+        while index < bytes.count, bytes[index] >= 0x20, bytes[index] != 0x22, bytes[index] != 0x5C {
+            index &+= 1
+        }
+        return index
     }
 
     private mutating func writeEscaped(_ bytes: UnsafeRawBufferPointer) {
         var clean = 0
-        for (index, byte) in bytes.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
+        while true {
+            let index = Self.firstToEscape(in: bytes, from: clean)
             writeBytes(UnsafeRawBufferPointer(rebasing: bytes[clean..<index]))
+            guard index < bytes.count else { return }
             clean = index + 1
+            let byte = bytes[index]
             switch byte {
             case 0x22: writeStaticString("\\\"")
             case 0x5C: writeStaticString("\\\\")
@@ -97,6 +123,5 @@ extension ByteBuffer {
                 writeString("\\u00" + (digits.count < 2 ? "0" : "") + digits)
             }
         }
-        writeBytes(UnsafeRawBufferPointer(rebasing: bytes[clean...]))
     }
 }

@@ -134,6 +134,18 @@ private enum JSONSyntaxErrorProbe {
         #expect(buffer.decodedJSONString() == text)
     }
 
+    @Test(arguments: 0...20) func whatIsEscapedIsFoundAtEachPlace(position: Int) {
+        for (special, escaped) in [("\"", #"\""#), ("\\", #"\\"#), ("\u{1F}", #"\u001f"#), ("é", "é")] {
+            for length in position...20 {
+                let head = String(repeating: "x", count: position)
+                let tail = String(repeating: "y", count: length - position)
+                var buffer = ByteBuffer()
+                buffer.writeJSONString(head + special + tail + special)
+                #expect(String(buffer: buffer) == "\"" + head + escaped + tail + escaped + "\"")
+            }
+        }
+    }
+
     @Test func escapesDecode() {
         #expect(ByteBuffer(string: #""\u0041\ud834\udd1e\/\b\f""#).decodedJSONString() == "A𝄞/\u{8}\u{c}")
         #expect(ByteBuffer(string: #""\ud834x\udd1e""#).decodedJSONString() == "\u{FFFD}x\u{FFFD}")

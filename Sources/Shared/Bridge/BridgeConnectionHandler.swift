@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Turns the bytes of one connection into messages and back. Writes of one turn of the event loop leave in one system call.
+/// Turns the bytes of one connection into messages and back. What is written in one turn of the event loop leaves in one
+/// system call, or in a few when it is much.
 final class BridgeConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -17,7 +18,9 @@ final class BridgeConnectionHandler: ChannelInboundHandler {
     private var outgoing = ByteBuffer()
     private var isFlushScheduled = false
     private var isDeaf = false
-    /// Bytes that are kept for the next turn.
+    /// Bytes that are worth a system call of their own.
+    private static let enoughBytes = 16 << 10
+    /// Bytes of memory that are kept for the next turn.
     private static let keptCapacity = 256 << 10
     private var activation: (() -> Void)?
 
@@ -36,6 +39,8 @@ final class BridgeConnectionHandler: ChannelInboundHandler {
         do throws(BridgeProtocolError) {
             while !isDeaf, let frame = try decoder.next() {
                 handle(.message(try BridgeMessage(frame: frame)))
+                // Of a long row of requests the first are answered while the last are read, so that both sides work.
+                if outgoing.readableBytes >= Self.enoughBytes { flush() }
             }
         } catch {
             isDeaf = true
@@ -76,7 +81,10 @@ final class BridgeConnectionHandler: ChannelInboundHandler {
         }
         if !isFlushScheduled {
             isFlushScheduled = true
-            context.eventLoop.assumeIsolated().execute { self.flush() }
+            context.eventLoop.assumeIsolated().execute {
+                self.isFlushScheduled = false
+                self.flush()
+            }
         }
         return bytes
     }
@@ -98,7 +106,6 @@ final class BridgeConnectionHandler: ChannelInboundHandler {
     }
 
     private func flush() {
-        isFlushScheduled = false
         guard let context, outgoing.readableBytes > 0 else { return }
         context.writeAndFlush(NIOAny(outgoing), promise: nil)
         // Most often all of it has been taken by now, and the memory serves for the next turn.

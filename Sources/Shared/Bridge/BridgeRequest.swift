@@ -8,8 +8,8 @@ public struct BridgeRequestID: Hashable, Sendable, CustomStringConvertible {
     let low: UInt64
 
     public static func random() -> BridgeRequestID {
-        var generator = SystemRandomNumberGenerator()
-        return BridgeRequestID(high: generator.next(), low: generator.next())
+        let (high, low) = RandomWords.pair()
+        return BridgeRequestID(high: high, low: low)
     }
 
     init(high: UInt64, low: UInt64) {

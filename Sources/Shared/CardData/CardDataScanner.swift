@@ -120,7 +120,14 @@ struct CardDataScanner {
     private static func mayNameCode(_ bytes: Int) -> Bool { (3...100).contains(bytes) }
 
     private static func namesCode(_ name: UnsafeRawBufferPointer) -> Bool {
-        codes.contains(String(decoding: name, as: UTF8.self).lowercased().filter { $0 != "_" && $0 != "-" })
+        guard name.allSatisfy({ $0 < 0x80 }) else {
+            let text = String(decoding: name, as: UTF8.self).lowercased()
+            return codes.contains(text.filter { $0 != "_" && $0 != "-" })
+        }
+        // Byte by byte, since almost every key of every body comes by here.
+        let letters = name.lazy.filter { $0 != UInt8(ascii: "_") && $0 != UInt8(ascii: "-") }
+            .map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
+        return codes.contains { letters.elementsEqual($0.utf8) }
     }
 
     /// Three or four digits.

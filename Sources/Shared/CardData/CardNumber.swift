@@ -55,7 +55,8 @@ public enum CardNumber {
     ///
     /// - Parameter most: how many are wanted.
     public static func ranges(in bytes: UnsafeRawBufferPointer, most: Int = .max) -> [Range<Int>] {
-        guard bytes.count >= shortest else { return [] }
+        // Most texts have too few digits for one.
+        guard bytes.count >= shortest, bytes.count(where: isDigit) >= shortest else { return [] }
         var found: [Range<Int>] = []
         var groups: [Range<Int>] = []
         var index = 0

@@ -33,6 +33,15 @@ private let id = BridgeRequestID.random()
         .goaway(reason: "restart"), .ping, .pong,
     ]
 
+    @Test func idsAreDifferent() {
+        #expect(Set((0..<1000).map { _ in BridgeRequestID.random() }).count == 1000)
+    }
+
+    @Test func anIDMayBeWrittenWithEscapes() throws {
+        let escaped = id.description.utf8.map { "\\u00" + String($0, radix: 16) }.joined()
+        #expect(try read("{\"type\":\"accepted\",\"id\":\"\(escaped)\"}") == .accepted(id: id))
+    }
+
     @Test(arguments: messages) func whatIsWrittenIsReadBack(message: BridgeMessage) throws {
         var buffer = ByteBuffer()
         let length = message.write(into: &buffer)

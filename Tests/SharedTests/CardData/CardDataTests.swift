@@ -40,6 +40,12 @@ import Testing
     }
 
     @Test(arguments: [
+        #""currency":"123""#, #""cvv\u0012":"123""#, #""cv":"123""#, #""cvcx":"123""#, #""écvc":"123""#,
+        #""-":"123""#, #""securitycode2":"123""#,
+    ])
+    func otherNames(member: String) { #expect(findings("{\(member)}").isEmpty) }
+
+    @Test(arguments: [
         #""cvc":"123""#, #""CVV":"1234""#, #""cvv2":123"#, #""Cvc2":" 123 ""#, #""security_code":"123""#,
         #""securityCode":1234"#, #""security-code":"123""#, #""\u0063vc":"\u0031\u0032\u0033""#,
     ])
