@@ -63,7 +63,7 @@ build_fuzz() {
     local out=$1 built=$ROOT/.build/debug name file line objects=() options names
     shift
     options=(
-        -O -wmo -sanitize=fuzzer,address -parse-as-library -enable-testing -swift-version 6 -warnings-as-errors
+        -O -wmo -sanitize=fuzzer,address -parse-as-library -enable-testing -swift-version 6 -warnings-as-errors -package-name vy-gateway
         -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility -enable-upcoming-feature InternalImportsByDefault
         -I "$out" -I "$built/Modules" -Xcc "-fmodule-map-file=$ROOT/Sources/CHiredis/module.modulemap"
         -Xcc "-fmodule-map-file=$ROOT/Sources/CMalloc/module.modulemap"
