@@ -78,7 +78,7 @@ def rate_stage(chain: Chain, per_second: int, options: argparse.Namespace) -> di
 def start_stage(chain: Chain) -> dict:
     """Each process anew, until it is ready, and the first request against the median of the next hundred."""
     found = {}
-    for process, port in ((chain.bridge, "BRIDGE_ADMIN_PORT"), (chain.edge, "HTTP_ADMIN_PORT")):
+    for process in (chain.bridge, chain.edge):
         process.stop()
         begun = time.monotonic()
         process.start()

@@ -256,7 +256,7 @@ final class BridgeService: Service {
             throw StartError(
                 description: "KAFKA_REPLY_PARTITION is \(number), but \(settings.replyTopic) has \(count)")
         }
-        let consumer = try await readReplies(number) { $0 }
+        let consumer = try await readReplies(number) { _ in true }
         consumers.withLock { $0.reply = consumer }
     }
 
@@ -265,7 +265,7 @@ final class BridgeService: Service {
     }
 
     private func readReplies(
-        _ number: Int32, _ filter: @escaping @Sendable ([ConsumerEvent]) -> [ConsumerEvent]
+        _ number: Int32, _ isWanted: @escaping @Sendable (ConsumerEvent) -> Bool
     ) async throws -> KafkaConsumer {
         let partition = TopicPartition(settings.replyTopic, number)
         let start = try await replyStart(partition)
@@ -276,7 +276,7 @@ final class BridgeService: Service {
                 configuration, mode: .assigned([.init(partition, start.offset)], groupName: settings.group),
                 fetchWait: settings.fetchWait, logger: logger
             ) { events in
-                let wanted = filter(events.filter(start.isWanted))
+                let wanted = events.filter { start.isWanted($0) && isWanted($0) }
                 eventLoop.execute { core.value.handle(wanted) }
             }
         }.get()
@@ -292,9 +292,7 @@ final class BridgeService: Service {
             guard number < count else { return nil }
             return number == self.ownReplies.number(of: count) ? nil : number
         } open: { number in
-            try await self.readReplies(number) { events in
-                events.filter { if case .message = $0 { true } else { false } }
-            }
+            try await self.readReplies(number) { if case .message = $0 { true } else { false } }
         }
     }
 

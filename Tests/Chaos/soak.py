@@ -107,12 +107,8 @@ def main() -> int:
     parser.add_argument("--updates", type=float, default=50, help="status updates per second (%(default)s)")
     parser.add_argument("--sockets", type=int, default=200, help="(%(default)s)")
     options = parser.parse_args()
-    stack = Fleet("soak", bridges=1, https=1, replicas=1)
-    try:
-        stack.start()
+    with Fleet("soak", bridges=1, https=1, replicas=1).running() as stack:
         return asyncio.run(run(stack, options))
-    finally:
-        stack.stop()
 
 
 if __name__ == "__main__":

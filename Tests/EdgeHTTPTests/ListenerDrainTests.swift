@@ -24,6 +24,16 @@ import Testing
             .connectTimeout(timeout).connect(to: address).get()
     }
 
+    private func shutDown(_ drain: ListenerDrain) async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: drain, successTerminationBehavior: .gracefullyShutdownGroup)],
+                logger: logger))
+        async let ended: Void = group.run()
+        await group.triggerGracefulShutdown()
+        try await ended
+    }
+
     @Test func whoConnectsLateIsRefusedInsteadOfReset() async throws {
         let server = try await listen()
         let early = try await connect(to: server)
@@ -50,13 +60,7 @@ import Testing
         let server = try await listen()
         drain.listening(server)
         #expect(!drain.isDraining)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: drain, successTerminationBehavior: .gracefullyShutdownGroup)],
-                logger: logger))
-        async let ended: Void = group.run()
-        await group.triggerGracefulShutdown()
-        try await ended
+        try await shutDown(drain)
         #expect(drain.isDraining)
         #expect(server.isActive, "the server closes it")
         await #expect(throws: (any Error).self) { try await connect(to: server, .milliseconds(200)) }
@@ -65,13 +69,7 @@ import Testing
 
     @Test func whatHasNoListenerYetIsDrained() async throws {
         let drain = ListenerDrain(logger: logger)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: drain, successTerminationBehavior: .gracefullyShutdownGroup)],
-                logger: logger))
-        async let ended: Void = group.run()
-        await group.triggerGracefulShutdown()
-        try await ended
+        try await shutDown(drain)
         #expect(drain.isDraining)
     }
 }

@@ -8,15 +8,8 @@ from harness.stack import Stack
 
 @pytest.fixture(scope="session")
 def whole_stack():
-    stack = Stack()
-    try:
-        stack.start()
+    with Stack().running() as stack:
         yield stack
-    except BaseException:
-        print(stack.tails())
-        raise
-    finally:
-        stack.stop()
 
 
 @pytest.fixture

@@ -19,15 +19,8 @@ USERS = 30
 
 @pytest.fixture
 def fleet():
-    stack = Fleet("fleet")
-    try:
-        stack.start()
+    with Fleet("fleet").running() as stack:
         yield stack
-    except BaseException:
-        print(stack.tails())
-        raise
-    finally:
-        stack.stop()
 
 
 class Listener(RecoveringClient):

@@ -227,6 +227,17 @@ class Stack:
             process.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Stack"]:
+        """Started, and stopped at the end; what its processes said last is printed when something fails."""
+        try:
+            yield self.start()
+        except BaseException:
+            print(self.tails())
+            raise
+        finally:
+            self.stop()
+
     def tails(self) -> str:
         return "\n".join(p.tail(15) for p in self.processes)
 
