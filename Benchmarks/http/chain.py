@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
 
+from harness.http import request  # noqa: E402
 from harness.processes import Process, free_port, wait_until  # noqa: E402
 
 TOPIC, PATH = "bench.requests", "/bench/payments"
+BODY = json.dumps({"amount": 1999, "currency": "usd"}).encode()
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -75,6 +78,23 @@ class Chain:
     @property
     def parts(self) -> list[Process]:
         return [self.redis, self.noida, self.service, self.bridge, self.edge]
+
+    @contextlib.contextmanager
+    def frozen(self, *processes: Process) -> Iterator[None]:
+        """These take no processor meanwhile: with this broker, which answers an empty fetch at once, consumers never rest."""
+        try:
+            for process in processes:
+                os.kill(process.pid, signal.SIGSTOP)
+            yield
+        finally:
+            for process in reversed(processes):
+                os.kill(process.pid, signal.SIGCONT)
+            wait_until(self.answers, 20, "the chain answers again", pause=0.1)
+
+    def answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            return request(self.port, "POST", PATH, BODY, {"Content-Type": "application/json"}).status == 200
+        return False
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Chain"]:

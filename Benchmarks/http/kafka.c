@@ -156,7 +156,7 @@ static int drive(const char *broker, const char *topic, const char *reply_topic,
             if (message->err) fail("consume", rd_kafka_message_errstr(message));
             if (!header(message, CORRELATION, id, sizeof id)) continue;
             int slot = (int)strtol(id, NULL, 16);
-            if (time >= start && count < MAX_SAMPLES) samples[count++] = (float)((time - began[slot]) * 1e3);
+            if (began[slot] >= start && count < MAX_SAMPLES) samples[count++] = (float)((time - began[slot]) * 1e3);
             began[slot] = time;
             ask(out, topic, reply_topic, id, body, size);
         }

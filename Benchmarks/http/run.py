@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from chain import HERE, PATH, ROOT, TOPIC, Chain, cpu_seconds
+from chain import BODY, HERE, PATH, ROOT, TOPIC, Chain, cpu_seconds
 from harness.http import request
 from harness.processes import wait_until
 from hdrh.histogram import HdrHistogram
@@ -86,11 +86,10 @@ def start_stage(chain: Chain) -> dict:
         wait_until(lambda admin=admin: ready(admin), 20, f"{process.name} is ready", pause=0.002)
         found[f"ready ms of {process.name}"] = (time.monotonic() - begun) * 1000
     chain.port = int(chain.edge.wait_log("listening")["port"])
-    body = json.dumps({"amount": 1999, "currency": "usd"}).encode()
     took = []
     for _ in range(101):
         begun = time.monotonic()
-        assert request(chain.port, "POST", PATH, body, {"Content-Type": "application/json"}).status == 200
+        assert request(chain.port, "POST", PATH, BODY, {"Content-Type": "application/json"}).status == 200
         took.append((time.monotonic() - begun) * 1000)
     return found | {"first request over median": took[0] / statistics.median(took[1:])}
 
@@ -162,10 +161,12 @@ def main() -> None:
             for connections in map(int, options.connections.split(",")):
                 stage: dict = {"connections": connections}
                 if "direct" not in options.without:
-                    stage["direct"] = direct_stage(chain, connections, options)
+                    with chain.frozen(chain.bridge, chain.edge):
+                        stage["direct"] = direct_stage(chain, connections, options)
                     show("direct", connections, stage["direct"])
                 if "echo" not in options.without:
-                    stage["echo"] = wrk(chain.echo_port, "/", connections, options.seconds / 2, options.body)
+                    with chain.frozen(*chain.parts):
+                        stage["echo"] = wrk(chain.echo_port, "/", connections, options.seconds / 2, options.body)
                     show("echo", connections, stage["echo"])
                 stage["chain"] = chain_stage(chain, connections, options)
                 show("chain", connections, stage["chain"])
