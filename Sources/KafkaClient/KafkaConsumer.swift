@@ -42,7 +42,7 @@ public final class KafkaConsumer: Sendable {
             var reader = ConsumerReader(client: client, logger: logger)
             reader.begin(mode)
             while !handle.isClosing {
-                queue.poll { reader.read($0) }
+                queue.poll(wait: reader.pause) { reader.read($0) }
                 let events = reader.takeEvents()
                 if !events.isEmpty { onEvents(events) }
             }
@@ -111,6 +111,9 @@ private struct ConsumerReader {
         self.client = client
         self.logger = logger
     }
+
+    /// How long (ms) to wait for events; not at all when there are some.
+    var pause: Int32 { events.isEmpty ? reachability.pause : 0 }
 
     mutating func begin(_ mode: ConsumerMode) {
         let result: rd_kafka_resp_err_t

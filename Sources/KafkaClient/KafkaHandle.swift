@@ -88,9 +88,9 @@ final class KafkaQueue: @unchecked Sendable {
 
     /// Waits for events, then takes what has come meanwhile, at most `limit`.
     ///
-    /// The wait ends when an event comes (librdkafka signals a condition variable); the half second only bounds it.
-    func poll(limit: Int = 2000, _ body: (OpaquePointer) -> Void) {
-        var timeout: Int32 = 500
+    /// The wait ends when an event comes (librdkafka signals a condition variable); `wait` (ms) only bounds it.
+    func poll(wait: Int32 = 500, limit: Int = 2000, _ body: (OpaquePointer) -> Void) {
+        var timeout = wait
         for _ in 0..<limit {
             guard let event = rd_kafka_queue_poll(pointer, timeout) else { return }
             timeout = 0

@@ -45,7 +45,7 @@ public final class KafkaProducer: Sendable {
             while !handle.isClosing {
                 var reports: [DeliveryReport] = []
                 var changes: [KafkaState] = []
-                kafkaQueue.poll { event in
+                kafkaQueue.poll(wait: reachability.pause) { event in
                     switch rd_kafka_event_type(event) {
                     case RD_KAFKA_EVENT_DR: Self.read(event, into: &reports)
                     case RD_KAFKA_EVENT_ERROR:

@@ -12,6 +12,9 @@ struct KafkaReachability {
     private var cause: String?
     private var nextProbe = NIODeadline.distantPast
 
+    /// How long (ms) the client's thread may wait for events: while the broker is away it has to ask for it in between.
+    var pause: Int32 { isUp ? 500 : 20 }
+
     /// The change that an error event means.
     mutating func failed(_ error: KafkaError) -> KafkaState? {
         if error.isOfConnection { cause = error.message }
