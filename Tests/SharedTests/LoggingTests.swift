@@ -24,7 +24,7 @@ import Testing
         let text = try Self.output { writer in
             let handler = JSONLogHandler(
                 Self.settings(["APP": "app", "INSTANCE": "i-1", "CONTEXT": "ctx"]), process: "edge-http",
-                writer: writer)
+                threshold: LogThreshold(.info), writer: writer)
             let logger = Logger(label: "test") { _ in handler }
             logger.warning("a \"quoted\"\nmessage", metadata: ["port": "4040"])
             logger.debug("below the level")
@@ -45,7 +45,8 @@ import Testing
 
     @Test func nestedMetadataIsJSONAsWell() throws {
         let text = try Self.output { writer in
-            let handler = JSONLogHandler(Self.settings([:]), process: "edge-http", writer: writer)
+            let handler = JSONLogHandler(
+                Self.settings([:]), process: "edge-http", threshold: LogThreshold(.info), writer: writer)
             Logger(label: "test") { _ in handler }.info(
                 "summary",
                 metadata: [
@@ -54,6 +55,49 @@ import Testing
                 ])
         }
         #expect(text.hasSuffix(#","empty":[],"none":{},"refused":{"a":["x","2"],"b":"1"}}"# + "\n"))
+    }
+
+    @Test func atATerminalAnEntryIsALineForAPerson() throws {
+        let text = try Self.output { writer in
+            let handler = TerminalLogHandler(
+                threshold: LogThreshold(.info), isColoured: false, writer: writer)
+            Logger(label: "test") { _ in handler }.warning("a message", metadata: ["port": "4040", "b": "1"])
+        }
+        #expect(text.dropFirst(12) == " WARNING  a message b=1 port=4040\n")
+        #expect(text.prefix(12).filter { $0 == ":" }.count == 2)
+    }
+
+    @Test func coloursAreForTheLevelAndTheFieldsAndNobodyElseHasControl() throws {
+        let text = try Self.output { writer in
+            let handler = TerminalLogHandler(threshold: LogThreshold(.info), isColoured: true, writer: writer)
+            Logger(label: "test") { _ in handler }.error("a\u{1B}[2Jb\nc", metadata: ["x": "\u{9B}2J"])
+        }
+        #expect(
+            text.dropFirst(12)
+                == " \u{1B}[31mERROR\u{1B}[0m    a\\u{001B}[2Jb\\nc\u{1B}[2m x=\\u{009B}2J\u{1B}[0m\n")
+    }
+
+    @Test func theLevelChangesForAllLoggersThatHaveNoneOfTheirOwn() throws {
+        let threshold = LogThreshold(.warning)
+        let text = try Self.output { writer in
+            let handler = JSONLogHandler(
+                Self.settings(), process: "edge-http", threshold: threshold, writer: writer)
+            let logger = Logger(label: "test") { _ in handler }
+            var quiet = logger
+            quiet.logLevel = .error
+            #expect(threshold.toggle() == .debug)
+            logger.debug("told")
+            quiet.warning("not told")
+            #expect(threshold.toggle() == .warning)
+            logger.info("not told either")
+        }
+        #expect(text.contains("\"told\""))
+        #expect(text.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test func whoLogsMoreThanDebugStaysThere() {
+        let threshold = LogThreshold(.trace)
+        #expect(threshold.toggle() == .trace)
     }
 
     @Test func aFullQueueDropsAndSaysHowMany() throws {

@@ -10,13 +10,14 @@ import RawJSON
 struct JSONLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
-    var logLevel: Logger.Level
+    private let threshold: LogThreshold
+    private var ownLevel: Logger.Level?
     /// The members that are the same on every line, rendered once: `,"app":"…",…`.
     private let constant: ByteBuffer
     private let writer: LogWriter
 
-    init(_ settings: CommonSettings, process: String, writer: LogWriter) {
-        logLevel = settings.logLevel
+    init(_ settings: CommonSettings, process: String, threshold: LogThreshold, writer: LogWriter) {
+        self.threshold = threshold
         self.writer = writer
         var constant = ByteBuffer()
         constant.writeMember("app", settings.app)
@@ -26,11 +27,9 @@ struct JSONLogHandler: LogHandler {
         self.constant = constant
     }
 
-    /// Makes this handler the process's, and returns the process's logger.
-    static func bootstrap(_ settings: CommonSettings, process: String, writer: LogWriter) -> Logger {
-        let handler = JSONLogHandler(settings, process: process, writer: writer)
-        LoggingSystem.bootstrap { _ in handler }
-        return Logger(label: process)
+    var logLevel: Logger.Level {
+        get { ownLevel ?? threshold.level }
+        set { ownLevel = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -47,10 +46,7 @@ struct JSONLogHandler: LogHandler {
         line.writeStaticString("\"")
         line.writeMember("message", event.message.description)
         line.writeImmutableBuffer(constant)
-        var fields = metadata
-        if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
-        if let explicit = event.metadata { fields.merge(explicit) { $1 } }
-        for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
+        for (key, value) in event.fields(metadata, metadataProvider).sorted(by: { $0.key < $1.key }) {
             line.writeStaticString(",")
             line.writeJSONString(key)
             line.writeStaticString(":")
@@ -58,6 +54,16 @@ struct JSONLogHandler: LogHandler {
         }
         line.writeStaticString("}")
         writer.write(String(buffer: line))
+    }
+}
+
+extension LogEvent {
+    /// A logger's metadata, its provider's over them, and the entry's own over both.
+    func fields(_ metadata: Logger.Metadata, _ provider: Logger.MetadataProvider?) -> Logger.Metadata {
+        var fields = metadata
+        if let provided = provider?.get() { fields.merge(provided) { $1 } }
+        if let explicit = self.metadata { fields.merge(explicit) { $1 } }
+        return fields
     }
 }
 

@@ -52,13 +52,15 @@ public struct ProcessOptions: ParsableArguments {
         Self.raiseFileLimit()
         FreeMemory.limitArenas()
         let writer = LogWriter()
-        let logger = JSONLogHandler.bootstrap(common, process: Settings.process, writer: writer)
+        let log = ProcessLog.bootstrap(common, process: Settings.process, writer: writer)
+        let logger = log.logger
         defer { writer.close() }
         do {
             logger.info(
                 "starting", metadata: ["version": "\(Build.version)", "pid": "\(getpid())"])
             var group = ServiceGroupConfiguration(
-                services: (try await services(settings, common, logger) + [FreeMemory()]).map {
+                services: (try await services(settings, common, logger) + [FreeMemory(), log.levelSwitch]).map
+                {
                     .init(
                         service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)

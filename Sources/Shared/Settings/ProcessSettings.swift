@@ -36,7 +36,9 @@ public struct CommonSettings: Sendable {
                     "verbose": .trace, "trace": .trace, "notice": .notice, "warning": .warning,
                     "critical": .critical,
                 ],
-                help: "Least level that is logged: error, warn, info, debug or verbose.") ?? .info
+                help:
+                    "Least level that is logged: error, warn, log, info, debug or verbose; SIGUSR2 switches to debug and back."
+            ) ?? .info
         environment =
             reader.choice(
                 "NODE_ENV", default: "production",

@@ -1,0 +1,27 @@
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The log of a process on standard output: a JSON object a line, or text for a person where one looks at it.
+struct ProcessLog {
+    let logger: Logger
+    /// Lets the level change while the process runs.
+    let levelSwitch: LogSwitch
+
+    /// Makes it the one that all loggers of the process write to.
+    static func bootstrap(_ settings: CommonSettings, process: String, writer: LogWriter) -> ProcessLog {
+        let threshold = LogThreshold(settings.logLevel)
+        if settings.environment == .local, isatty(STDOUT_FILENO) == 1 {
+            let handler = TerminalLogHandler(
+                threshold: threshold, isColoured: getenv("NO_COLOR") == nil, writer: writer)
+            LoggingSystem.bootstrap { _ in handler }
+        } else {
+            let handler = JSONLogHandler(settings, process: process, threshold: threshold, writer: writer)
+            LoggingSystem.bootstrap { _ in handler }
+        }
+        let logger = Logger(label: process)
+        return ProcessLog(logger: logger, levelSwitch: LogSwitch(threshold: threshold, logger: logger))
+    }
+}
