@@ -44,7 +44,8 @@ struct BridgeKafkaSettings: ProcessSettings {
             help: "Admin port of bridge-kafka (`/livez`, `/readyz`, `/version`, `/counters`).")
         window = reader.integer(
             "BRIDGE_WINDOW", default: 1024, in: 1...16_384,
-            help: "Requests that one edge may have in flight.")
+            help:
+                "Requests in flight on one connection of an edge, which has one for each of its event loops.")
         maxFrame = reader.bytes(
             "BRIDGE_MAX_FRAME", default: 2_097_152, in: 65_536...67_108_864,
             help: "Longest frame (bytes) on the bridge's socket; it bounds requests and replies.")

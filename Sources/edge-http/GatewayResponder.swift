@@ -20,6 +20,9 @@ final class GatewayResponder: HTTPResponder {
         let inFlight: Int
     }
 
+    /// Bytes of a body that is checked elsewhere, so that other connections of its event loop do not wait for that.
+    private static let largeBody = 64 << 10
+
     private let catalog: ServiceCatalog
     private let cors: CORSPolicy
     private let limits: Limits
@@ -163,8 +166,7 @@ final class GatewayResponder: HTTPResponder {
         try RequestRules.checkAccept(request.headers)
         try RequestRules.checkContentType(request.headers)
         let idempotencyKey = try RequestRules.idempotencyKey(request.headers)
-        let body = try RequestRules.body(try await collect(request), maxDepth: limits.depth)
-        try RequestRules.check(body, for: route, of: caller?.userID, maxDepth: limits.depth)
+        let body = try await check(try await collect(request), for: route, of: caller)
         var further: [(name: String, value: String)] = []
         if let idempotencyKey { further.append(("idempotency-key", idempotencyKey)) }
         for field in RequestRules.traceFields {
@@ -190,6 +192,18 @@ final class GatewayResponder: HTTPResponder {
                     route, caller: scope, body: body, hasKey: idempotencyKey != nil, request.headers))
         return try await OperationPage.response(
             to: call, from: CachedDelivery(delivery: delivery, cache: cache))
+    }
+
+    private func check(
+        _ received: ByteBuffer, for route: Route, of caller: Caller?
+    ) async throws -> ByteBuffer {
+        func check() throws -> ByteBuffer {
+            let body = try RequestRules.body(received, maxDepth: limits.depth)
+            try RequestRules.check(body, for: route, of: caller?.userID, maxDepth: limits.depth)
+            return body
+        }
+        guard received.readableBytes > Self.largeBody else { return try check() }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { try check() }
     }
 
     private func collect(_ request: Request) async throws -> ByteBuffer {

@@ -4,39 +4,59 @@ import NIOPosix
 public import ServiceLifecycle
 import Synchronization
 
-/// An edge's connection to the bridge: sends requests, awaits their outcomes, reconnects, and resumes what waits.
+/// An edge's connections to the bridge: sends requests, awaits their outcomes, reconnects, and resumes what waits.
+///
+/// There is one connection for each event loop, so that a request which is worked on there changes no threads.
 public final class BridgeClient: Service, Sendable {
-    private let eventLoop: any EventLoop
-    private let core: NIOLoopBoundBox<BridgeClientCore>
+    private struct Lane: Sendable {
+        let index: Int
+        let eventLoop: any EventLoop
+        let core: NIOLoopBoundBox<BridgeClientCore>
+    }
+
+    /// More would cost the bridge more than they bring.
+    private static let maxLanes = 8
+
+    private let lanes: [Lane]
     private let reachability: BridgeReachability
     private let logger: Logger
+    private let turn = Atomic(0)
 
     public init(_ configuration: BridgeClientConfiguration, logger: Logger) {
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
-        let reachability = BridgeReachability()
-        self.eventLoop = eventLoop
+        let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator().prefix(Self.maxLanes))
+        let reachability = BridgeReachability(lanes: loops.count)
         self.reachability = reachability
         self.logger = logger
-        core = .makeBoxSendingValue(
-            BridgeClientCore(
-                configuration, eventLoop: eventLoop, reachability: reachability, logger: logger),
-            eventLoop: eventLoop)
+        lanes = loops.enumerated().map { index, eventLoop in
+            Lane(
+                index: index, eventLoop: eventLoop,
+                core: .makeBoxSendingValue(
+                    BridgeClientCore(
+                        configuration, eventLoop: eventLoop,
+                        onChange: { missing, path in
+                            reachability.set(missing, of: index, path: path, logger)
+                        }),
+                    eventLoop: eventLoop))
+        }
     }
 
     /// Nil when a bridge has welcomed this edge; else why not. For readiness.
-    public var missing: String? { reachability.missing.withLock { $0 } }
+    public var missing: String? { reachability.missing }
 
     public func statistics() async -> BridgeStatistics {
-        let core = core
-        return (try? await eventLoop.submit { core.value.statistics(.now()) }.get()) ?? BridgeStatistics()
+        var sum = BridgeStatistics()
+        for lane in lanes {
+            let core = lane.core
+            sum += (try? await lane.eventLoop.submit { core.value.statistics(.now()) }.get()) ?? .init()
+        }
+        return sum
     }
 
-    /// Keeps a connection to the bridge until the process is told to stop.
+    /// Keeps the connections to the bridge until the process is told to stop.
     public func run() async throws {
-        let core = core
-        try await eventLoop.submit { core.value.start() }.get()
+        try await onEachLane { $0.start() }
         try? await gracefulShutdown()
-        try await eventLoop.submit { core.value.stop() }.get()
+        try await onEachLane { $0.stop() }
         let statistics = await statistics()
         logger.info(
             "bridge summary",
@@ -47,24 +67,73 @@ public final class BridgeClient: Service, Sendable {
             ])
     }
 
+    private func onEachLane(_ body: @escaping @Sendable (BridgeClientCore) -> Void) async throws {
+        for lane in lanes {
+            let core = lane.core
+            try await lane.eventLoop.submit { body(core.value) }.get()
+        }
+    }
+
     /// Sends one request and awaits what became of it, at most for its timeout.
     ///
     /// Cancelling the task tells the bridge that nobody waits any more; the outcome is then `client_gone`.
     public func request(_ request: BridgeRequest) async -> BridgeOutcome {
-        let core = core
+        let lane = lane()
+        let (eventLoop, core) = (lane.eventLoop, lane.core)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                eventLoop.execute { core.value.submit(request, continuation) }
+                if eventLoop.inEventLoop {
+                    core.value.submit(request, continuation)
+                } else {
+                    eventLoop.execute { core.value.submit(request, continuation) }
+                }
             }
         } onCancel: {
             eventLoop.execute { core.value.cancel(request.id) }
         }
     }
+
+    /// That of the caller's event loop where it is connected, else any that is.
+    private func lane() -> Lane {
+        let here = MultiThreadedEventLoopGroup.currentEventLoop
+        let first =
+            lanes.first { $0.eventLoop === here }
+            ?? lanes[turn.wrappingAdd(1, ordering: .relaxed).newValue & Int.max % lanes.count]
+        if reachability.isConnected(first.index) { return first }
+        return lanes.first { reachability.isConnected($0.index) } ?? first
+    }
 }
 
-/// What other threads may know of the connection.
+/// What all threads may know of the connections.
 final class BridgeReachability: Sendable {
-    let missing = Mutex<String?>("not connected yet")
+    /// Why each lane has no connection; nil where it has one.
+    private let lanes: Mutex<[String?]>
+
+    init(lanes: Int) { self.lanes = Mutex(Array(repeating: "not connected yet", count: lanes)) }
+
+    var missing: String? { lanes.withLock { Self.summary($0) } }
+
+    func isConnected(_ lane: Int) -> Bool { lanes.withLock { $0[lane] == nil } }
+
+    /// - Parameter path: of the socket that is tried or used.
+    func set(_ missing: String?, of lane: Int, path: String, _ logger: Logger) {
+        let (before, after) = lanes.withLock { lanes in
+            let before = Self.summary(lanes)
+            lanes[lane] = missing
+            return (before, Self.summary(lanes))
+        }
+        guard before != after else { return }
+        if let after {
+            logger.warning("bridge lost", metadata: ["reason": "\(after)"])
+        } else {
+            logger.info("bridge connected", metadata: ["path": "\(path)"])
+        }
+    }
+
+    /// One connection is enough to work with.
+    private static func summary(_ lanes: [String?]) -> String? {
+        lanes.contains(nil) ? nil : lanes.first ?? nil
+    }
 }
 
 /// Performs the actions of ``BridgeEdgeMachine``. Lives on one event loop.
@@ -80,8 +149,8 @@ private final class BridgeClientCore {
 
     private let configuration: BridgeClientConfiguration
     private let eventLoop: any EventLoop
-    private let reachability: BridgeReachability
-    private let logger: Logger
+    /// Is told why there is no connection, and of which socket.
+    private let onChange: (_ missing: String?, _ path: String) -> Void
     private var machine: Machine
     /// What the machine does not count.
     private var counted = BridgeStatistics()
@@ -93,12 +162,11 @@ private final class BridgeClientCore {
 
     init(
         _ configuration: BridgeClientConfiguration, eventLoop: any EventLoop,
-        reachability: BridgeReachability, logger: Logger
+        onChange: @escaping (_ missing: String?, _ path: String) -> Void
     ) {
         self.configuration = configuration
         self.eventLoop = eventLoop
-        self.reachability = reachability
-        self.logger = logger
+        self.onChange = onChange
         machine = Machine(
             hello: .init(
                 versions: BridgeLimits.versions, role: configuration.role,
@@ -156,12 +224,7 @@ private final class BridgeClientCore {
         let missing = machine.missing
         guard missing != reported else { return }
         reported = missing
-        reachability.missing.withLock { $0 = missing }
-        if let missing {
-            logger.warning("bridge lost", metadata: ["reason": "\(missing)"])
-        } else {
-            logger.info("bridge connected", metadata: ["path": "\(path)"])
-        }
+        onChange(missing, path)
     }
 
     private func send(_ message: BridgeMessage, on connection: Machine.Connection) {

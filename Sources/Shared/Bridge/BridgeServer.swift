@@ -23,13 +23,13 @@ public struct BridgeServerConfiguration: Sendable {
     public var instance: String
     /// Where this bridge's replies come in.
     public var replySource: String
-    /// Requests in flight per edge.
+    /// Requests in flight per connection of an edge.
     public var window: Int
     /// Bytes.
     public var maxFrame: Int
     /// Users that may connect; the process's own is always one of them.
     public var allowedUserIDs: Set<UInt32>
-    public var maxConnections = 256
+    public var maxConnections = 1024
     /// Bytes queued for an edge that does not read, beyond which it is cut off.
     public var bufferLimit = 64 << 20
 

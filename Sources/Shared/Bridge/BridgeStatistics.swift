@@ -13,6 +13,17 @@ public struct BridgeStatistics: Sendable, Equatable {
     /// Milliseconds that the oldest one has waited.
     public internal(set) var oldest = 0
 
+    /// Of several connections.
+    static func += (sum: inout Self, other: Self) {
+        sum.requests += other.requests
+        sum.outcomes.merge(other.outcomes, uniquingKeysWith: +)
+        sum.connections += other.connections
+        sum.late += other.late
+        sum.waiting += other.waiting
+        sum.window += other.window
+        sum.oldest = max(sum.oldest, other.oldest)
+    }
+
     mutating func ended(_ outcome: BridgeOutcome) {
         let name =
             switch outcome {

@@ -38,6 +38,7 @@ extension RequestRules {
         guard let type = headers[.contentType] else {
             throw unsupported("Content-Type is missing; send application/json.")
         }
+        guard type != "application/json" else { return }
         let parts = type.lowercased().split(separator: ";").map { $0.trimmed }
         guard parts.first == "application/json" else {
             throw unsupported("Content-Type '\(type)' is not supported; send application/json.")
@@ -52,7 +53,7 @@ extension RequestRules {
 
     /// The client must take JSON (RFC 9110 §12.5.1).
     static func checkAccept(_ headers: HTTPFields) throws(Problem) {
-        guard let accept = headers[.accept] else { return }
+        guard let accept = headers[.accept], accept != "*/*" else { return }
         let acceptable = accept.lowercased().split(separator: ",").contains { range in
             let parts = range.split(separator: ";").map { $0.trimmed }
             let refused = parts.dropFirst().contains { parameter in
