@@ -19,6 +19,7 @@ let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
     name: "vy-gateway",
@@ -38,6 +39,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -57,6 +59,9 @@ let package = Package(
 
         // glibc's malloc.h, which Swift's own module of glibc leaves out.
         .systemLibrary(name: "CMalloc"),
+
+        // Every metric, and what is counted, in Prometheus' format.
+        .target(name: "Telemetry", dependencies: [coreMetrics, nioCore], swiftSettings: strict),
 
         // Protocols and clients that stand alone.
         .target(name: "RawJSON", dependencies: [nioCore], swiftSettings: strict),
@@ -207,6 +212,9 @@ let package = Package(
         .testTarget(
             name: "SharedTests",
             dependencies: ["Shared", "RawJSON", nioCore, nioPosix, nioEmbedded, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TelemetryTests", dependencies: ["Telemetry", coreMetrics, nioCore, nioPosix],
             swiftSettings: strict),
         .testTarget(
             name: "AuthenticationTests",
