@@ -80,7 +80,7 @@ let package = Package(
         .target(
             name: "RedisClient",
             dependencies: [
-                "CHiredis", nioCore, nioPosix, logging, lifecycle,
+                "CHiredis", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
@@ -101,7 +101,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Admin",
-            dependencies: ["Shared", nioCore, logging, lifecycle, hummingbird],
+            dependencies: [
+                "Shared", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         // Who a client is; both edges ask it, each with the token as its own protocol brings it.
         .target(
@@ -114,7 +117,7 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "Shared", "RawJSON", "JSONSchema", nioCore, nioPosix, logging, lifecycle,
+                "Telemetry", "Shared", "RawJSON", "JSONSchema", nioCore, nioPosix, logging, lifecycle,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -125,7 +128,7 @@ let package = Package(
         // What edge-http keeps of answers, and how all processes tell it that they are out of date.
         .target(
             name: "ResponseCache",
-            dependencies: ["RawJSON", "RedisClient", "Shared", nioCore, nioPosix, logging],
+            dependencies: ["Telemetry", "RawJSON", "RedisClient", "Shared", nioCore, nioPosix, logging],
             swiftSettings: strict),
 
         // What all processes learn of payments' contacts.
@@ -137,7 +140,8 @@ let package = Package(
         .target(
             name: "ActiveCampaign",
             dependencies: [
-                "PaymentContacts", "Shared", "RawJSON", "RedisClient", nioCore, logging, lifecycle,
+                "Telemetry", "PaymentContacts", "Shared", "RawJSON", "RedisClient", nioCore, logging,
+                lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -147,7 +151,8 @@ let package = Package(
         .executableTarget(
             name: "edge-http",
             dependencies: [
-                "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations", "PaymentContacts",
+                "Telemetry", coreMetrics, "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations",
+                "PaymentContacts",
                 "RawJSON", "RedisClient", "ResponseCache", nioCore, nioPosix, logging, argumentParser,
                 lifecycle, hummingbird,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -164,16 +169,19 @@ let package = Package(
         .executableTarget(
             name: "edge-ws",
             dependencies: [
-                "Shared", "Admin", "Authentication", "Operations", "PaymentContacts", "SocketIO",
+                "Telemetry", coreMetrics, "Shared", "Admin", "Authentication", "Operations",
+                "PaymentContacts", "SocketIO",
                 "RedisClient", "ResponseCache", "MessagePack", "RawJSON", nioCore, nioPosix, logging,
                 argumentParser, lifecycle,
-                .product(name: "HTTPTypes", package: "swift-http-types"), crypto,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"), crypto,
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "bridge-kafka",
             dependencies: [
-                "Shared", "Admin", "KafkaClient", "PaymentContacts", "RedisClient", "ResponseCache",
+                "Telemetry", coreMetrics, "Shared", "Admin", "KafkaClient", "PaymentContacts", "RedisClient",
+                "ResponseCache",
                 "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
@@ -217,6 +225,12 @@ let package = Package(
             name: "TelemetryTests", dependencies: ["Telemetry", coreMetrics, nioCore, nioPosix],
             swiftSettings: strict),
         .testTarget(
+            name: "AdminTests",
+            dependencies: [
+                "Admin", "Shared", "Telemetry", nioCore, nioPosix, logging, lifecycle,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: strict),
+        .testTarget(
             name: "AuthenticationTests",
             dependencies: [
                 "Authentication", "RawJSON", "Shared", nioCore, .product(name: "JWTKit", package: "jwt-kit"),
@@ -245,8 +259,8 @@ let package = Package(
             dependencies: ["Shared", "edge-http", "edge-ws", "bridge-kafka"], swiftSettings: strict),
         .testTarget(
             name: "BridgeKafkaTests",
-            dependencies: ["bridge-kafka", "KafkaClient", "Shared", "RawJSON", nioCore], swiftSettings: strict
-        ),
+            dependencies: ["bridge-kafka", "KafkaClient", "Shared", "Telemetry", "RawJSON", nioCore],
+            swiftSettings: strict),
         .testTarget(
             name: "EdgeWSTests",
             dependencies: [
@@ -260,8 +274,8 @@ let package = Package(
         .testTarget(
             name: "EdgeHTTPTests",
             dependencies: [
-                "edge-http", "Operations", "RedisClient", "ResponseCache", "Shared", nioCore, nioPosix,
-                nioEmbedded, logging, lifecycle, hummingbird,
+                "edge-http", "Operations", "RedisClient", "ResponseCache", "Shared", "Telemetry", coreMetrics,
+                nioCore, nioPosix, nioEmbedded, logging, lifecycle, hummingbird,
             ],
             swiftSettings: strict),
         .testTarget(
