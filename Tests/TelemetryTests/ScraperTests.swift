@@ -24,15 +24,19 @@ import Testing
                     for await _ in release { break }
                     return [Sample(.socketUsers, value: 9)]
                 },
-            ], patience: .milliseconds(500), eventLoop: eventLoop,
+            ], patience: .milliseconds(100), eventLoop: eventLoop,
             direct: { [Sample(.ready, value: 1)] })
-        for expected in 1...3 {
+        // On a busy machine the other part may be late as well.
+        var (scrapes, complete) = (0, 0)
+        while complete < 2, scrapes < 200 {
+            scrapes += 1
             let lines = try await lines(scraper)
-            #expect(lines.contains("socketio_rooms 7"))
+            if lines.contains("socketio_rooms 7") { complete += 1 }
             #expect(lines.contains("vy_gateway_ready 1"))
             #expect(!lines.contains("vy_gateway_socket_users 9"))
-            #expect(lines.contains("vy_gateway_scrape_errors_total{part=\"hangs\"} \(expected)"))
+            #expect(lines.contains("vy_gateway_scrape_errors_total{part=\"hangs\"} \(scrapes)"))
         }
+        #expect(complete == 2)
         #expect(calls.load(ordering: .relaxed) == 1, "no second call while the first is under way")
         hang.yield()
         // The first call ends, and the next scrape has its part again.
