@@ -19,6 +19,7 @@ let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
     name: "vy-gateway",
@@ -38,6 +39,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -58,6 +60,9 @@ let package = Package(
         // glibc's malloc.h, which Swift's own module of glibc leaves out.
         .systemLibrary(name: "CMalloc"),
 
+        // Every metric, and what is counted, in Prometheus' format.
+        .target(name: "Telemetry", dependencies: [coreMetrics, nioCore], swiftSettings: strict),
+
         // Protocols and clients that stand alone.
         .target(name: "RawJSON", dependencies: [nioCore], swiftSettings: strict),
         .target(name: "MessagePack", dependencies: ["RawJSON", nioCore], swiftSettings: strict),
@@ -75,7 +80,7 @@ let package = Package(
         .target(
             name: "RedisClient",
             dependencies: [
-                "CHiredis", nioCore, nioPosix, logging, lifecycle,
+                "CHiredis", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
@@ -96,7 +101,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Admin",
-            dependencies: ["Shared", nioCore, logging, lifecycle, hummingbird],
+            dependencies: [
+                "Shared", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         // Who a client is; both edges ask it, each with the token as its own protocol brings it.
         .target(
@@ -109,7 +117,7 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "Shared", "RawJSON", "JSONSchema", nioCore, nioPosix, logging, lifecycle,
+                "Telemetry", "Shared", "RawJSON", "JSONSchema", nioCore, nioPosix, logging, lifecycle,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -120,7 +128,7 @@ let package = Package(
         // What edge-http keeps of answers, and how all processes tell it that they are out of date.
         .target(
             name: "ResponseCache",
-            dependencies: ["RawJSON", "RedisClient", "Shared", nioCore, nioPosix, logging],
+            dependencies: ["Telemetry", "RawJSON", "RedisClient", "Shared", nioCore, nioPosix, logging],
             swiftSettings: strict),
 
         // What all processes learn of payments' contacts.
@@ -132,7 +140,8 @@ let package = Package(
         .target(
             name: "ActiveCampaign",
             dependencies: [
-                "PaymentContacts", "Shared", "RawJSON", "RedisClient", nioCore, logging, lifecycle,
+                "Telemetry", "PaymentContacts", "Shared", "RawJSON", "RedisClient", nioCore, logging,
+                lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -142,7 +151,8 @@ let package = Package(
         .executableTarget(
             name: "edge-http",
             dependencies: [
-                "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations", "PaymentContacts",
+                "Telemetry", coreMetrics, "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations",
+                "PaymentContacts",
                 "RawJSON", "RedisClient", "ResponseCache", nioCore, nioPosix, logging, argumentParser,
                 lifecycle, hummingbird,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -159,16 +169,19 @@ let package = Package(
         .executableTarget(
             name: "edge-ws",
             dependencies: [
-                "Shared", "Admin", "Authentication", "Operations", "PaymentContacts", "SocketIO",
+                "Telemetry", coreMetrics, "Shared", "Admin", "Authentication", "Operations",
+                "PaymentContacts", "SocketIO",
                 "RedisClient", "ResponseCache", "MessagePack", "RawJSON", nioCore, nioPosix, logging,
                 argumentParser, lifecycle,
-                .product(name: "HTTPTypes", package: "swift-http-types"), crypto,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"), crypto,
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "bridge-kafka",
             dependencies: [
-                "Shared", "Admin", "KafkaClient", "PaymentContacts", "RedisClient", "ResponseCache",
+                "Telemetry", coreMetrics, "Shared", "Admin", "KafkaClient", "PaymentContacts", "RedisClient",
+                "ResponseCache",
                 "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
@@ -209,6 +222,15 @@ let package = Package(
             dependencies: ["Shared", "RawJSON", nioCore, nioPosix, nioEmbedded, logging],
             swiftSettings: strict),
         .testTarget(
+            name: "TelemetryTests", dependencies: ["Telemetry", coreMetrics, nioCore, nioPosix],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AdminTests",
+            dependencies: [
+                "Admin", "Shared", "Telemetry", nioCore, nioPosix, logging, lifecycle,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: strict),
+        .testTarget(
             name: "AuthenticationTests",
             dependencies: [
                 "Authentication", "RawJSON", "Shared", nioCore, .product(name: "JWTKit", package: "jwt-kit"),
@@ -237,8 +259,8 @@ let package = Package(
             dependencies: ["Shared", "edge-http", "edge-ws", "bridge-kafka"], swiftSettings: strict),
         .testTarget(
             name: "BridgeKafkaTests",
-            dependencies: ["bridge-kafka", "KafkaClient", "Shared", "RawJSON", nioCore], swiftSettings: strict
-        ),
+            dependencies: ["bridge-kafka", "KafkaClient", "Shared", "Telemetry", "RawJSON", nioCore],
+            swiftSettings: strict),
         .testTarget(
             name: "EdgeWSTests",
             dependencies: [
@@ -252,8 +274,8 @@ let package = Package(
         .testTarget(
             name: "EdgeHTTPTests",
             dependencies: [
-                "edge-http", "Operations", "RedisClient", "ResponseCache", "Shared", nioCore, nioPosix,
-                nioEmbedded, logging, lifecycle, hummingbird,
+                "edge-http", "Operations", "RedisClient", "ResponseCache", "Shared", "Telemetry", coreMetrics,
+                nioCore, nioPosix, nioEmbedded, logging, lifecycle, hummingbird,
             ],
             swiftSettings: strict),
         .testTarget(

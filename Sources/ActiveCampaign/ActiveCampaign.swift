@@ -4,6 +4,7 @@ import PaymentContacts
 public import RedisClient
 public import ServiceLifecycle
 import Shared
+public import Telemetry
 
 /// Tells ActiveCampaign of those whose payment has succeeded, off the way of any request.
 public final class ActiveCampaign: Service, Sendable {
@@ -15,6 +16,11 @@ public final class ActiveCampaign: Service, Sendable {
         case lost
     }
 
+    private enum Attempt: String, CaseIterable {
+        case delivered, retried, lost, gone
+        case givenUp = "given_up"
+    }
+
     private static let pollInterval = Duration.milliseconds(500)
     /// Jobs that one replica works on at once: enough for the rate although answers take their time.
     private static let workers = 4
@@ -23,6 +29,7 @@ public final class ActiveCampaign: Service, Sendable {
     private let store: JobStore
     private let policy: DeliveryPolicy
     private let logger: Logger
+    private let attempts = CounterSet<Attempt>(.activeCampaign)
 
     /// - Parameter instance: this replica's name among those that share the work.
     public init(_ settings: Settings, redis: RedisClient, instance: String, logger: Logger) {
@@ -32,6 +39,15 @@ public final class ActiveCampaign: Service, Sendable {
             redis: redis, consumer: instance, callsPerSecond: settings.callsPerSecond,
             timeout: settings.timeout)
         policy = DeliveryPolicy(attempts: settings.attempts)
+    }
+
+    /// How many jobs all replicas have, for a scrape; nothing while Redis is away.
+    public func samples() async -> [Sample] {
+        guard let counts = try? await store.counts() else { return [] }
+        return Sample.queue("activecampaign", items: counts.waiting, itemsLimit: SucceededPayments.limit)
+            + Sample.queue(
+                "activecampaign_delayed", items: counts.delayed, itemsLimit: JobStore.delayedLimit)
+            + Sample.queue("activecampaign_dead", items: counts.dead, itemsLimit: JobStore.deadLetterLimit)
     }
 
     /// Ends when the process is to stop, after the jobs in hand; what is cancelled in the midst is left to another replica.
@@ -68,6 +84,7 @@ public final class ActiveCampaign: Service, Sendable {
 
     private func handle(_ job: Job, _ api: ActiveCampaignAPI) async throws {
         guard let contact = try await store.contact(of: job.payment) else {
+            attempts.count(.gone)
             logger.warning("contact is gone", metadata: ["payment": "\(Self.masked(job.payment))"])
             return try await store.finish(job)
         }
@@ -76,6 +93,7 @@ public final class ActiveCampaign: Service, Sendable {
             switch try await deliver(contact, of: job, api) {
             case .accepted:
                 try await store.finish(job)
+                attempts.count(.delivered)
                 logger.info(
                     "contact delivered",
                     metadata: ["payment": "\(Self.masked(job.payment))", "attempt": "\(attempt)"])
@@ -90,6 +108,7 @@ public final class ActiveCampaign: Service, Sendable {
         } catch Interruption.paused(let time) {
             try await retry(job, attempts: job.attempts, after: time, "the account is paused")
         } catch Interruption.lost {
+            attempts.count(.lost)
             logger.warning(
                 "contact is another replica's", metadata: ["payment": "\(Self.masked(job.payment))"])
         }
@@ -99,6 +118,7 @@ public final class ActiveCampaign: Service, Sendable {
         guard try await store.retry(job, attempts: attempts, after: pause, reason: reason) else {
             return logGivenUp(job, reason + ", and too many wait")
         }
+        self.attempts.count(.retried)
         logger.warning(
             "contact not delivered yet",
             metadata: [
@@ -113,6 +133,7 @@ public final class ActiveCampaign: Service, Sendable {
     }
 
     private func logGivenUp(_ job: Job, _ reason: String) {
+        attempts.count(.givenUp)
         logger.error(
             "contact given up", metadata: ["payment": "\(Self.masked(job.payment))", "reason": "\(reason)"])
     }

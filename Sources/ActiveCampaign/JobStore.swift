@@ -100,6 +100,17 @@ struct JobStore: Sendable {
         }
     }
 
+    /// Entries of the stream, in hand or not; of what waits for another attempt; and of what was given up.
+    func counts() async throws -> (waiting: Int, delayed: Int, dead: Int) {
+        async let waiting = redis.send(["XLEN", .text(keys.jobs)])
+        async let delayed = redis.send(["ZCARD", .text(keys.delayed)])
+        async let dead = redis.send(["XLEN", .text(keys.deadLetters)])
+        return (
+            try await waiting.integer.map(Int.init) ?? 0, try await delayed.integer.map(Int.init) ?? 0,
+            try await dead.integer.map(Int.init) ?? 0
+        )
+    }
+
     func take() async throws -> Job? {
         let reply = try await redis.evaluate(
             JobScripts.take, keys: [keys.jobs, keys.delayed, keys.slot, keys.pause],

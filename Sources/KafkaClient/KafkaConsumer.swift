@@ -6,6 +6,7 @@ import NIOCore
 public final class KafkaConsumer: Sendable {
     private let handle: KafkaHandle
     private let queue: KafkaQueue
+    public let statistics: KafkaStatistics
 
     /// - Parameters:
     ///   - fetchWait: how long a broker may hold an empty fetch.
@@ -37,9 +38,11 @@ public final class KafkaConsumer: Sendable {
         guard let pointer = opened.flatMap({ $0 }) else { throw KafkaError.closed }
         let queue = KafkaQueue(pointer)
         self.queue = queue
+        let statistics = KafkaStatistics()
+        self.statistics = statistics
         handle.start { client in
             rd_kafka_set_log_queue(client, queue.pointer)
-            var reader = ConsumerReader(client: client, logger: logger)
+            var reader = ConsumerReader(client: client, statistics: statistics, logger: logger)
             reader.begin(mode)
             while !handle.isClosing {
                 queue.poll(wait: reader.pause) { reader.read($0) }
@@ -103,12 +106,14 @@ public final class KafkaConsumer: Sendable {
 /// Turns a consumer's events into values. Used on the consumer's own thread only.
 private struct ConsumerReader {
     let client: OpaquePointer
+    let statistics: KafkaStatistics
     let logger: Logger
     private var events: [ConsumerEvent] = []
     private var reachability = KafkaReachability()
 
-    init(client: OpaquePointer, logger: Logger) {
+    init(client: OpaquePointer, statistics: KafkaStatistics, logger: Logger) {
         self.client = client
+        self.statistics = statistics
         self.logger = logger
     }
 
@@ -144,6 +149,7 @@ private struct ConsumerReader {
         case RD_KAFKA_EVENT_REBALANCE: rebalance(event)
         case RD_KAFKA_EVENT_ERROR: failed(KafkaEvents.error(event, of: client))
         case RD_KAFKA_EVENT_LOG: KafkaEvents.forwardLog(event, logger)
+        case RD_KAFKA_EVENT_STATS: statistics.take(event)
         default: break
         }
     }

@@ -140,7 +140,7 @@ extension KafkaConfiguration {
             }
         }
         rd_kafka_conf_set_events(
-            conf, events | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG)
+            conf, events | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS)
         return conf
     }
 }

@@ -8,6 +8,7 @@ public final class KafkaProducer: Sendable {
     private let queue: KafkaQueue
     /// Topics, partitions and offsets of the cluster, over this client's connections.
     public let admin: KafkaAdmin
+    public let statistics: KafkaStatistics
 
     /// - Parameters:
     ///   - messageTimeout: how long a record may wait for its acknowledgement.
@@ -38,6 +39,8 @@ public final class KafkaProducer: Sendable {
         let kafkaQueue = KafkaQueue(queue)
         self.queue = kafkaQueue
         admin = KafkaAdmin(handle)
+        let statistics = KafkaStatistics()
+        self.statistics = statistics
         handle.start { [handle] client in
             rd_kafka_set_log_queue(client, nil)
             var reachability = KafkaReachability()
@@ -53,6 +56,7 @@ public final class KafkaProducer: Sendable {
                         if let change = reachability.failed(error) { changes.append(change) }
                         KafkaEvents.log(error, logger)
                     case RD_KAFKA_EVENT_LOG: KafkaEvents.forwardLog(event, logger)
+                    case RD_KAFKA_EVENT_STATS: statistics.take(event)
                     default: break
                     }
                 }

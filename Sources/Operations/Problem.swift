@@ -3,6 +3,7 @@ public import NIOCore
 import NIOHTTP1
 import RawJSON
 public import Shared
+public import Telemetry
 
 /// An error as the client is told it: a problem document (RFC 9457) with what is known of the message's fate.
 public struct Problem: Error, Sendable {
@@ -40,6 +41,15 @@ public struct Problem: Error, Sendable {
         self.faults = faults
         self.extensions = extensions
         self.headers = headers
+    }
+
+    /// What it is counted as.
+    public var requestOutcome: RequestOutcome {
+        switch outcome {
+        case .answered: .serviceError
+        case .unknown: .unknown
+        case .notSent: status == .tooManyRequests ? .limited : status.code < 500 ? .invalid : .notSent
+        }
     }
 
     /// Renders the document. `instance` is the path that was asked for, where there is one.

@@ -2,6 +2,7 @@ import Foundation
 import JSONSchema
 public import NIOCore
 import RawJSON
+public import Telemetry
 
 /// One operation of a service: an HTTP method and path, and the Kafka topic that it is sent to.
 public struct Route: Sendable {
@@ -21,6 +22,9 @@ public struct Route: Sendable {
     public let isCacheable: Bool
     /// Whether its bodies may hold card numbers and security codes.
     public let allowsCardData: Bool
+    /// Of its requests and of its events.
+    public let requestMeter: RequestMeter
+    public let eventMeter: EventMeter
     private let schema: Schema?
 
     public init(
@@ -49,6 +53,8 @@ public struct Route: Sendable {
         self.isIdempotent = isIdempotent
         self.isCacheable = isCacheable
         self.allowsCardData = allowsCardData
+        requestMeter = RequestMeter(method: method, route: path)
+        eventMeter = EventMeter(event: topic)
     }
 
     /// Every fault of a request body, which is one JSON object.

@@ -12,7 +12,7 @@ public enum SucceededPayments {
     /// The entry's field with the payment's id.
     public static let field = "payment"
     /// Entries, of which the oldest are dropped where nobody takes them.
-    static let limit = 100_000
+    public static let limit = 100_000
     /// How long it is remembered that a payment has succeeded whose contact is not known yet.
     static let successLifetime = Duration.seconds(600)
     /// Bytes.

@@ -18,7 +18,9 @@ struct CommandMachine<Waiter>: RedisMachine {
     private let configuration: RedisConfiguration
     private var life: RedisLife
     private var pending: Deque<Pending> = []
-    private var pendingBytes = 0
+    private(set) var pendingBytes = 0
+    /// Commands for which there was no room.
+    private(set) var refused = 0
     private var pingAt = NIODeadline.distantFuture
 
     init(_ configuration: RedisConfiguration, random: @escaping () -> Double) {
@@ -27,6 +29,7 @@ struct CommandMachine<Waiter>: RedisMachine {
     }
 
     var missing: String? { life.missing }
+    var pendingCount: Int { pending.count }
 
     var nextWakeUp: NIODeadline? {
         switch life.phase {
@@ -55,7 +58,10 @@ struct CommandMachine<Waiter>: RedisMachine {
         }
         guard pending.count < configuration.maxPending,
             pendingBytes + command.readableBytes <= configuration.maxPendingBytes
-        else { return [fail(waiter, RedisError(.queueFull, .notExecuted))] }
+        else {
+            refused += 1
+            return [fail(waiter, RedisError(.queueFull, .notExecuted))]
+        }
         enqueue(waiter, command.readableBytes, now)
         return [.write(command)]
     }

@@ -2,6 +2,7 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 public import ServiceLifecycle
+import Telemetry
 
 /// Sends commands to Redis over one pipelined connection, which is made again by itself.
 public final class RedisClient: Service, Sendable {
@@ -11,6 +12,8 @@ public final class RedisClient: Service, Sendable {
     private let eventLoop: any EventLoop
     private let connection: NIOLoopBoundBox<Connection>
     private let reachability: RedisReachability
+    private let bounds: (items: Int, bytes: Int)
+    private let meter = CommandMeter()
 
     public init(
         _ configuration: RedisConfiguration,
@@ -20,6 +23,7 @@ public final class RedisClient: Service, Sendable {
         let reachability = RedisReachability()
         self.eventLoop = eventLoop
         self.reachability = reachability
+        bounds = (configuration.maxPending, configuration.maxPendingBytes)
         connection = .makeBoxSendingValue(
             Connection(
                 "commands", configuration,
@@ -32,6 +36,18 @@ public final class RedisClient: Service, Sendable {
     /// Nil when Redis takes commands; else why not. For readiness.
     public var missing: String? { reachability.missing }
 
+    /// What waits for Redis.
+    public func statistics() async -> RedisStatistics {
+        let (connection, bounds) = (connection, bounds)
+        let statistics = try? await eventLoop.submit {
+            let machine = connection.value.machine
+            return RedisStatistics(
+                waiting: machine.pendingCount, waitingBytes: machine.pendingBytes, refused: machine.refused,
+                limit: bounds.items, byteLimit: bounds.bytes)
+        }.get()
+        return statistics ?? RedisStatistics()
+    }
+
     /// Keeps the connection until the process is told to stop.
     public func run() async throws {
         try await connection.keep(on: eventLoop)
@@ -41,9 +57,13 @@ public final class RedisClient: Service, Sendable {
     public func send(_ arguments: [RedisArgument], completion: @escaping Completion) {
         var command = ByteBuffer()
         command.writeRedisCommand(arguments)
-        let (bytes, connection) = (command, connection)
+        let (bytes, connection, meter, start) = (command, connection, meter, NIODeadline.now())
         let submit: @Sendable () -> Void = {
-            connection.value.update { $0.submit(bytes, waiter: completion, .now()) }
+            let waiter: Completion = { result in
+                meter.ended(result, since: start)
+                completion(result)
+            }
+            connection.value.update { $0.submit(bytes, waiter: waiter, .now()) }
         }
         if eventLoop.inEventLoop { submit() } else { eventLoop.execute(submit) }
     }

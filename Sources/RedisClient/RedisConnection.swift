@@ -1,8 +1,10 @@
+import CoreMetrics
 import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Synchronization
+import Telemetry
 
 /// Performs the actions of a ``RedisMachine``. Lives on one event loop.
 final class RedisConnection<Machine: RedisMachine> {
@@ -12,7 +14,8 @@ final class RedisConnection<Machine: RedisMachine> {
     private let reachability: RedisReachability
     private let logger: Logger
     private let onOutput: (Machine.Output) -> Void
-    private var machine: Machine
+    private(set) var machine: Machine
+    private let connections: Counter
     private var channel: (any Channel)?
     /// Counts attempts, to tell events of the present connection from those of one that was given up.
     private var attempt = 0
@@ -25,6 +28,7 @@ final class RedisConnection<Machine: RedisMachine> {
         reachability: RedisReachability, logger: Logger, onOutput: @escaping (Machine.Output) -> Void
     ) {
         self.name = name
+        connections = Counter(.redisConnections, name)
         self.configuration = configuration
         self.machine = machine
         self.eventLoop = eventLoop
@@ -129,6 +133,7 @@ final class RedisConnection<Machine: RedisMachine> {
                 logger.warning("redis lost", metadata: ["connection": "\(name)", "reason": "\(missing)"])
             }
         } else {
+            connections.increment()
             logger.info("redis connected", metadata: ["connection": "\(name)"])
         }
     }

@@ -1,6 +1,6 @@
 /// Why a command has no result.
 public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
-    public enum Code: String, Sendable {
+    public enum Code: String, Sendable, CaseIterable {
         case notConnected = "not connected"
         /// As many commands or bytes wait as the configuration allows.
         case queueFull = "queue full"

@@ -41,6 +41,12 @@ public final class RedisSubscriber: Service, Sendable {
     /// Nil when Redis answers; else why not. For readiness.
     public var missing: String? { reachability.missing }
 
+    /// How many channels are subscribed to.
+    public func channelCount() async -> Int {
+        let connection = connection
+        return (try? await eventLoop.submit { connection.value.machine.channelCount }.get()) ?? 0
+    }
+
     /// Keeps the connection until the process is told to stop.
     public func run() async throws {
         try await connection.keep(on: eventLoop)

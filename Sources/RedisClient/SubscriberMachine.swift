@@ -23,6 +23,7 @@ struct SubscriberMachine: RedisMachine {
     }
 
     var missing: String? { life.missing }
+    var channelCount: Int { channels.count }
 
     var nextWakeUp: NIODeadline? {
         switch life.phase {

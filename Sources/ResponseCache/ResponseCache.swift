@@ -2,6 +2,7 @@ public import Logging
 public import NIOCore
 public import RedisClient
 public import Shared
+import Telemetry
 
 /// Answers of cacheable operations in Redis, for all replicas, each for one caller alone. Without Redis there is no cache,
 /// and nothing waits for it longer than ``patience``.
@@ -15,6 +16,8 @@ public final class ResponseCache: Sendable {
         case unavailable
     }
 
+    private enum LookUp: String, CaseIterable { case fresh, stale, none, unavailable }
+
     static let patience = TimeAmount.milliseconds(100)
     /// Bytes. Longer answers are not kept.
     public static let longestAnswer = 262_144
@@ -23,6 +26,7 @@ public final class ResponseCache: Sendable {
     public let lifetime: Duration
     private let redis: RedisClient
     private let logger: Logger
+    private let lookUps = CounterSet<LookUp>(.cacheLookups)
 
     public init(lifetime: Duration, redis: RedisClient, logger: Logger) {
         self.lifetime = lifetime
@@ -38,7 +42,14 @@ public final class ResponseCache: Sendable {
     public func find(_ key: String) async -> Found {
         let reply = await redis.evaluate(
             CacheScripts.lookUp, keys: [key], arguments: [], within: Self.patience)
-        return reply.flatMap { Found($0) } ?? .unavailable
+        let found = reply.flatMap { Found($0) } ?? .unavailable
+        switch found {
+        case .fresh: lookUps.count(.fresh)
+        case .nothing(_, wasStale: true): lookUps.count(.stale)
+        case .nothing: lookUps.count(.none)
+        case .unavailable: lookUps.count(.unavailable)
+        }
+        return found
     }
 
     /// Keeps an answer, unless it is too long, is about too much, or something has changed that it is about. Waits for

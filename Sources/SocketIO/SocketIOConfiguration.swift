@@ -20,6 +20,8 @@ public struct SocketIOConfiguration: Sendable {
     /// The name of a cookie with the session's id, set by the answer to a polling handshake, for load balancers that keep
     /// a client at one server by it. Nil: none.
     public var cookie: String?
+    /// Whether this server is to get clients, as a load balancer is told at `/healthz`; nil: there is no such path.
+    public var isReady: (@Sendable () -> Bool)?
     /// Whether a client may begin a session, asked once for each that would; false answers 429. Nil lets everyone in.
     public var allowSession: (@Sendable (SessionRequest) -> Bool)?
 
@@ -129,7 +131,17 @@ public enum SocketIOAckError: Error, Equatable {
 /// What a server holds at the moment.
 public struct SocketIOStatistics: Sendable {
     public internal(set) var sessions = 0
+    /// Those of them whose transport is a WebSocket.
+    public internal(set) var webSockets = 0
+    /// Sessions that were begun by polling, and on a WebSocket.
+    public internal(set) var begunByPolling = 0
+    public internal(set) var begunOnWebSocket = 0
+    /// Sessions that went over from polling to WebSocket.
+    public internal(set) var upgrades = 0
+    public internal(set) var ended: [EngineCloseReason: Int] = [:]
+    /// TCP connections, those without a session as well.
+    public internal(set) var connections = 0
     /// Clients that were disconnected since they did not take what was sent.
-    public internal(set) var slowConsumers = 0
+    public var slowConsumers: Int { ended[.slowConsumer] ?? 0 }
     public internal(set) var refusedConnections = 0
 }

@@ -84,6 +84,9 @@ final class RoomShard {
     private var rooms: [Key: [ObjectIdentifier: SocketIOSocket]] = [:]
     private var namespaces: [String: [ObjectIdentifier: SocketIOSocket]] = [:]
 
+    var socketCount: Int { namespaces.values.reduce(0) { $0 + $1.count } }
+    var roomCount: Int { rooms.count }
+
     func enter(_ socket: SocketIOSocket) {
         namespaces[socket.namespace, default: [:]][ObjectIdentifier(socket)] = socket
     }

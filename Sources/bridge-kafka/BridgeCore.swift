@@ -2,6 +2,7 @@ import KafkaClient
 import Logging
 import NIOCore
 import Shared
+import Telemetry
 
 /// The way of a request: from an edge to its topic, and from the reply partition back. Confined to one event loop.
 final class BridgeCore: BridgeServerDelegate {
@@ -68,6 +69,27 @@ final class BridgeCore: BridgeServerDelegate {
             "oldestWaitingMs": table.oldest.map { Int((now - $0).nanoseconds / 1_000_000) } ?? 0,
         ]
         return counts
+    }
+    /// For a scrape.
+    func samples(_ now: NIODeadline) -> [Sample] {
+        let edges = server?.connectionCount ?? 0
+        return counters.samples + keeper.samples + [
+            Sample(.bridgeOldest, value: table.oldest.map { Double((now - $0).nanoseconds) / 1e9 } ?? 0)
+        ]
+            + Sample.queue(
+                "requests", items: table.inFlight, itemsLimit: table.limits.entries,
+                refused: table.counters.refused[BridgeFailure.Code.queueFull.rawValue] ?? 0)
+            + Sample.queue("edges", items: edges, itemsLimit: BridgeServer.maxConnections)
+            + Sample.queue(
+                "unclaimed_replies", bytes: table.orphanBytes, bytesLimit: table.limits.orphans.bytes)
+            + Sample.queue(
+                "handed_over_replies", bytes: table.handedOverBytes,
+                bytesLimit: table.limits.handedOver.bytes)
+            + Sample.queue(
+                "topic_lookups", items: directory.parkedCount,
+                itemsLimit: TopicDirectory<Parked>.maxParked)
+            + Sample.queue(
+                "jobs", items: jobs.waiting, itemsLimit: jobs.capacity, refused: jobs.refused)
     }
     /// Whether an edge waits for something, or a reply is on its way to Redis.
     var isBusy: Bool { table.isAnyoneWaiting || !keeper.isIdle }

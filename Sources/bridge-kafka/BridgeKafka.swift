@@ -4,6 +4,7 @@ import Logging
 import RedisClient
 import ServiceLifecycle
 import Shared
+import Telemetry
 
 /// The bridge between the edges of this host and Kafka: requests out, replies in, status updates into Redis.
 @main
@@ -15,6 +16,7 @@ struct BridgeKafka: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run(BridgeKafkaSettings.self) { settings, common, logger in
+            let telemetry = ProcessTelemetry(.bridgeKafka)
             let redis = RedisClient(
                 .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
             let store = RedisStatusStore(
@@ -23,14 +25,21 @@ struct BridgeKafka: AsyncParsableCommand {
             let bridge = try BridgeService(
                 settings, common, store: store, replies: RedisReplyStore(redis: redis), logger: logger)
             let admin = AdminServer(
-                host: settings.adminHost, port: settings.adminPort, process: BridgeKafkaSettings.process,
-                logger: logger,
+                host: settings.adminHost, port: settings.adminPort, telemetry: telemetry, logger: logger,
+                parts: [
+                    ScrapePart("bridge") { await bridge.samples() },
+                    ScrapePart("kafka") { bridge.kafkaSamples() },
+                    ScrapePart("redis") {
+                        await redis.statistics().samples
+                            + [Sample(.redisUp, "commands", value: redis.missing == nil ? 1 : 0)]
+                    },
+                ],
                 counters: { await bridge.counts() }
             ) {
                 Readiness(missing: bridge.missing + [redis.missing.map { "redis: \($0)" }].compactMap { $0 })
             }
             // Stopped in the reverse order: Redis stays until the last update is in it.
-            return [redis, admin, bridge]
+            return [telemetry.watch, redis, admin, bridge]
         }
     }
 }

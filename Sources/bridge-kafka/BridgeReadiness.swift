@@ -3,7 +3,7 @@ import Synchronization
 /// What the bridge lacks, as the admin server shows it. Written on the event loop, read anywhere.
 final class BridgeReadiness: Sendable {
     enum Part: Int, CaseIterable {
-        case broker, replies, status
+        case draining, broker, replies, status
     }
 
     private let problems = Mutex<[Part: String]>([

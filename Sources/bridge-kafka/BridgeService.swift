@@ -5,6 +5,7 @@ import NIOPosix
 import ServiceLifecycle
 import Shared
 import Synchronization
+import Telemetry
 
 /// The life of the bridge: it starts before or after its neighbours, serves, drains, and leaves.
 final class BridgeService: Service {
@@ -94,6 +95,21 @@ final class BridgeService: Service {
             }.get()) ?? [:]
     }
 
+    /// For a scrape.
+    func samples() async -> [Sample] {
+        let (core, status) = (core, status)
+        return
+            (try? await eventLoop.submit { core.value.samples(.now()) + status.value.samples }.get()) ?? []
+    }
+
+    /// For a scrape, from what librdkafka said last.
+    func kafkaSamples() -> [Sample] {
+        let consumers = consumers.withLock { $0 }
+        return producer.statistics.samples(of: "producer")
+            + (consumers.reply?.statistics.samples(of: "replies") ?? [])
+            + (consumers.status?.statistics.samples(of: "status") ?? [])
+    }
+
     private var producer: KafkaProducer { producers.withLock { $0 } }
 
     func run() async throws {
@@ -163,6 +179,7 @@ final class BridgeService: Service {
         var configuration = KafkaConfiguration(
             brokers: settings.broker, clientID: "\(common.app)-\(common.instance)")
         configuration.properties = settings.kafka.properties
+            .merging(["statistics.interval.ms": "5000"]) { own, _ in own }
         return configuration
     }
 
@@ -338,6 +355,7 @@ final class BridgeService: Service {
     // MARK: - The end
 
     private func shutDown(_ reason: String) async {
+        readiness.set(.draining, "draining: \(reason)")
         logger.info("draining", metadata: ["reason": "\(reason)"])
         let (core, status) = (core, status)
         let deadline = ContinuousClock.now + common.shutdownTimeout

@@ -12,6 +12,7 @@ import RedisClient
 import ResponseCache
 import ServiceLifecycle
 import Shared
+import Telemetry
 
 /// The REST edge: HTTP in, one message to the bridge, its reply out.
 @main
@@ -23,6 +24,7 @@ struct EdgeHTTP: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run(EdgeHTTPSettings.self) { settings, common, logger in
+            let telemetry = ProcessTelemetry(.edgeHTTP)
             let bridge = BridgeClient(
                 .init(
                     paths: settings.bridgeSockets, role: EdgeHTTPSettings.process,
@@ -41,11 +43,15 @@ struct EdgeHTTP: AsyncParsableCommand {
                 store: RedisOperationStore(redis: redis, lifetime: settings.operationLifetime),
                 background: background, logger: logger, send: { await bridge.request($0) },
                 observe: { contacts?.note(request: $0, reply: $1) })
-            let admin = AdminServer(
-                host: settings.adminHost, port: settings.adminPort, process: EdgeHTTPSettings.process,
-                logger: logger,
-                counters: { await bridge.statistics().counts }
-            ) { Readiness(missing: [bridge.missing.map { "bridge: \($0)" }].compactMap { $0 }) }
+            let clients = ClientRules(
+                timeouts: settings.timeouts, bodyLimit: settings.operations.bodyLimit,
+                faults: ClientFaults(logger: logger), drain: ListenerDrain(logger: logger),
+                isSecure: settings.tls != nil)
+            // Not Redis: requests without a key go on while it is away.
+            let missing: @Sendable () -> [String] = {
+                [clients.drain.isDraining ? "draining" : nil, bridge.missing.map { "bridge: \($0)" }]
+                    .compactMap { $0 }
+            }
             let catalog = ServiceCatalog(
                 settings.operations.services, source: settings.operations.source, logger: logger)
             let authenticator = try await Authenticator.of(
@@ -68,34 +74,36 @@ struct EdgeHTTP: AsyncParsableCommand {
                 cache: settings.cacheLifetime.map {
                     ResponseCache(lifetime: $0, redis: redis, logger: logger)
                 },
-                delivery: delivery, logger: logger)
+                delivery: delivery, health: HealthCheck { missing().isEmpty }, logger: logger)
+            let admin = AdminServer(
+                host: settings.adminHost, port: settings.adminPort, telemetry: telemetry, logger: logger,
+                parts: Self.parts(
+                    settings, bridge, redis, activeCampaign, rates, background, clients, responder),
+                counters: { await bridge.statistics().counts }
+            ) { Readiness(missing: missing()) }
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
             let first: [any Service] =
-                [redis] + (rates.map { [$0] } ?? []) + (activeCampaign.map { [$0] } ?? [])
-            return first + [bridge, background, admin, catalog] + Self.server(settings, responder, logger)
+                [telemetry.watch, redis] + (rates.map { [$0] } ?? []) + (activeCampaign.map { [$0] } ?? [])
+            return first + [bridge, background, admin, catalog]
+                + Self.server(settings, clients, responder, logger)
         }
     }
 
     private static func server(
-        _ settings: EdgeHTTPSettings, _ responder: GatewayResponder, _ logger: Logger
+        _ settings: EdgeHTTPSettings, _ clients: ClientRules, _ responder: GatewayResponder,
+        _ logger: Logger
     ) -> [any Service] {
-        let faults = ClientFaults(logger: logger)
         let certificates = settings.tls.map { TLSCertificates($0, logger: logger) }
-        let drain = ListenerDrain(logger: logger)
         var serverLogger = logger
         serverLogger.logLevel = max(.warning, logger.logLevel)
         let server = Application(
             responder: responder,
-            server: .clients(
-                ClientRules(
-                    timeouts: settings.timeouts, bodyLimit: settings.operations.bodyLimit, faults: faults,
-                    drain: drain, isSecure: certificates != nil),
-                certificates: certificates),
+            server: .clients(clients, certificates: certificates),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), backlog: 1024,
                 availableConnectionsDelegate: .maximum(settings.maxConnections, logger: serverLogger)),
             onServerRunning: { channel in
-                drain.listening(channel)
+                clients.drain.listening(channel)
                 logger.info(
                     "listening",
                     metadata: [
@@ -104,7 +112,28 @@ struct EdgeHTTP: AsyncParsableCommand {
                     ])
             },
             logger: serverLogger)
-        return [faults] + (certificates.map { [$0] } ?? []) + [server, drain]
+        return [clients.faults] + (certificates.map { [$0] } ?? []) + [server, clients.drain]
+    }
+
+    /// What is read for each scrape.
+    private static func parts(
+        _ settings: EdgeHTTPSettings, _ bridge: BridgeClient, _ redis: RedisClient,
+        _ activeCampaign: ActiveCampaign?, _ rates: RateLimiter?, _ background: BackgroundRequests,
+        _ clients: ClientRules, _ responder: GatewayResponder
+    ) -> [ScrapePart] {
+        [
+            ScrapePart("bridge") { await bridge.samples() },
+            ScrapePart("redis") {
+                await redis.statistics().samples
+                    + [Sample(.redisUp, "commands", value: redis.missing == nil ? 1 : 0)]
+            },
+            ScrapePart("activecampaign") { await activeCampaign?.samples() ?? [] },
+            ScrapePart("clients") {
+                responder.samples + background.samples + clients.faults.samples + (rates?.samples ?? [])
+                    + Sample.queue(
+                        "connections", items: clients.connections.count, itemsLimit: settings.maxConnections)
+            },
+        ]
     }
 
     private static func page(

@@ -41,7 +41,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             "ADMIN_HOST", default: "127.0.0.1", help: "Address of the admin servers.")
         adminPort = reader.port(
             "HTTP_ADMIN_PORT", default: 4141,
-            help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`, `/counters`).")
+            help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`, `/counters`, `/metrics`).")
         bridgeSockets = BridgeSocketSetting.readAll(&reader)
         operations = OperationSettings(from: &reader)
         maxConnections = reader.integer(
@@ -74,7 +74,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             help: "Path or URL of the API documentation; empty: there is none.")
         guard !text.isEmpty else { return nil }
         guard let url = URLComponents(string: text), url.path.hasPrefix("/"), url.path != "/",
-            url.query == nil, url.fragment == nil
+            url.query == nil, url.fragment == nil, url.path != HealthCheck.path
         else {
             reader.mistake("SWAGGER_URL: '\(text)' is no path, nor a URL with one")
             return nil

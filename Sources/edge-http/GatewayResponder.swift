@@ -8,6 +8,7 @@ import Operations
 import ResponseCache
 import Shared
 import Synchronization
+import Telemetry
 
 /// Answers every request on the public port: finds the route, checks the request, sends it to the bridge, and renders
 /// what came of it.
@@ -34,14 +35,17 @@ final class GatewayResponder: HTTPResponder {
     private let delivery: OperationDelivery
     /// Nil: no answers are kept.
     private let cache: ResponseCache?
+    private let health: HealthCheck
     private let logger: Logger
+    private let figures = RequestFigures()
     private let inFlight = Atomic(0)
+    private let refused = Atomic(0)
 
     init(
         catalog: ServiceCatalog, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
         documentation: DocumentationSite? = nil, authenticator: Authenticator? = nil,
         rates: RateLimiter? = nil, cache: ResponseCache? = nil,
-        delivery: OperationDelivery, logger: Logger
+        delivery: OperationDelivery, health: HealthCheck = HealthCheck { true }, logger: Logger
     ) {
         self.catalog = catalog
         self.cors = cors
@@ -52,37 +56,54 @@ final class GatewayResponder: HTTPResponder {
         self.delivery = delivery
         self.rates = rates
         self.cache = cache
+        self.health = health
         self.logger = logger
     }
 
+    /// For a scrape.
+    var samples: [Sample] {
+        Sample.queue(
+            "requests", items: inFlight.load(ordering: .relaxed), itemsLimit: limits.inFlight,
+            refused: refused.load(ordering: .relaxed))
+    }
+
     func respond(to request: Request, context: Context) async throws -> Response {
+        if request.uri.path == HealthCheck.path { return health.response(to: request.method) }
         let start = ContinuousClock.now
         let id = BridgeRequestID.random()
         let requestID = RequestRules.requestID(request.headers, fallback: id.description)
         var response: Response
+        var meter: RequestMeter?
+        var problem: Problem?
         do {
-            response = try await answer(request, peer: context.peer, id: id, requestID: requestID)
-        } catch let problem as Problem {
-            response = problem.response(requestID: requestID, instance: CardNumber.masked(request.uri.path))
+            response = try await answer(
+                request, peer: context.peer, id: id, requestID: requestID, meter: &meter)
         } catch {
-            logger.error("request failed", metadata: ["requestId": "\(requestID)", "error": "\(error)"])
-            response = Problem.internalError.response(
-                requestID: requestID, instance: CardNumber.masked(request.uri.path))
+            if !(error is Problem) {
+                logger.error("request failed", metadata: ["requestId": "\(requestID)", "error": "\(error)"])
+            }
+            let known = error as? Problem ?? .internalError
+            problem = known
+            response = known.response(requestID: requestID, instance: CardNumber.masked(request.uri.path))
         }
         response.headers[RequestRules.requestIDField] = requestID
         cors.apply(to: &response, origin: request.headers[.origin])
+        let duration = ContinuousClock.now - start
+        figures.ended(
+            request.method, meter, status: response.status.code, problem: problem, after: duration)
         logger.log(
             level: response.status.code >= 500 ? .warning : .debug, "request",
             metadata: [
                 "method": "\(request.method.rawValue)", "path": "\(CardNumber.masked(request.uri.path))",
                 "status": "\(response.status.code)", "requestId": "\(requestID)",
-                "durationMs": "\((ContinuousClock.now - start).milliseconds)",
+                "durationMs": "\(duration.milliseconds)",
             ])
         return response
     }
 
     private func answer(
-        _ request: Request, peer: String?, id: BridgeRequestID, requestID: String
+        _ request: Request, peer: String?, id: BridgeRequestID, requestID: String,
+        meter: inout RequestMeter?
     ) async throws -> Response {
         if let page, request.uri.path == "/", request.method == .get {
             return Response(
@@ -103,9 +124,11 @@ final class GatewayResponder: HTTPResponder {
                 status: .notFound, code: "unknown-route", detail: "No operation has this path.")
         case .methodNotAllowed(let allowed): return try refuse(request, allowed: allowed)
         case .route(let route):
+            meter = route.requestMeter
             let count = inFlight.add(1, ordering: .relaxed).newValue
             defer { inFlight.subtract(1, ordering: .relaxed) }
             guard count <= limits.inFlight else {
+                refused.add(1, ordering: .relaxed)
                 throw OperationOutcome.unavailable(
                     code: "too-many-requests-in-flight",
                     detail: "The gateway is working on \(limits.inFlight) requests already.", retryAfter: 1)

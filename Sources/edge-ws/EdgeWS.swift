@@ -11,6 +11,7 @@ import ResponseCache
 import ServiceLifecycle
 import Shared
 import SocketIO
+import Telemetry
 
 /// The Socket.IO edge: clients in rooms of their users, updates from Redis to the rooms.
 @main
@@ -22,6 +23,7 @@ struct EdgeWS: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run(EdgeWSSettings.self) { settings, common, logger in
+            let telemetry = ProcessTelemetry(.edgeWS)
             let group = MultiThreadedEventLoopGroup.singleton
             let recovery = Recovery(window: settings.recoveryWindow)
             let emitter = settings.emitter.map { channels in
@@ -58,17 +60,27 @@ struct EdgeWS: AsyncParsableCommand {
             socketIO.allowSession = settings.limits.connectRate.map { rate in
                 ConnectLimit(rate, proxies: settings.limits.proxies, refusals: refusals).allows
             }
+            let users = UserGateway(
+                namespace: settings.namespace, updates: updates, recovery: recovery,
+                authenticator: authenticator, requests: requests, limits: settings.limits,
+                refusals: refusals, logger: logger)
+            socketIO.isReady = { updates.missing == nil }
+            let configuration = socketIO
             let server = SocketIOServer(
-                socketIO, namespaces: [settings.namespace],
-                delegate: UserGateway(
-                    namespace: settings.namespace, updates: updates, recovery: recovery,
-                    authenticator: authenticator, requests: requests, limits: settings.limits,
-                    refusals: refusals, logger: logger),
-                group: group, logger: logger)
+                configuration, namespaces: [settings.namespace], delegate: users, group: group, logger: logger
+            )
             updates.attach(server)
             let admin = AdminServer(
-                host: settings.adminHost, port: settings.adminPort, process: EdgeWSSettings.process,
-                logger: logger,
+                host: settings.adminHost, port: settings.adminPort, telemetry: telemetry, logger: logger,
+                parts: [
+                    ScrapePart("bridge") { await bridge?.samples() ?? [] },
+                    ScrapePart("redis") { await updates.samples(with: commands) },
+                    ScrapePart("sockets") {
+                        await server.samples(configuration)
+                            + [Sample(.socketUsers, count: users.userCount)] + requests.samples
+                            + refusals.samples + (emitter?.samples ?? [])
+                    },
+                ],
                 counters: { await bridge?.statistics().counts ?? [:] }
             ) {
                 let missing = updates.missing.map { "redis: \($0)" }
@@ -76,7 +88,7 @@ struct EdgeWS: AsyncParsableCommand {
             }
             // Stopped in the reverse order: updates flow until the last client is gone.
             let services: [any Service] = [
-                commands,
+                telemetry.watch, commands,
                 RecoveryKey(
                     secret: settings.recoverySecret, recovery: recovery, commands: commands, logger: logger),
                 admin,

@@ -5,6 +5,7 @@ import RawJSON
 import Shared
 import SocketIO
 import Synchronization
+import Telemetry
 
 /// Who a socket belongs to: the user of the handshake's query, or of the `register-user` event.
 final class UserGateway: SocketIODelegate {
@@ -13,6 +14,9 @@ final class UserGateway: SocketIODelegate {
     /// How long a connection that is recovered waits for what it has missed.
     static let recoveryLimit = TimeAmount.seconds(10)
     static let registerEvent = "register-user"
+
+    /// What became of connections that clients wanted to go on with.
+    private enum Recovered: String, CaseIterable { case recovered, restarted, postponed }
 
     private let namespace: String
     private let updates: Updates
@@ -23,6 +27,8 @@ final class UserGateway: SocketIODelegate {
     private let expiry = TokenExpiry()
     private let refusals: Refusals
     private let logger: Logger
+    private let recoveries = CounterSet<Recovered>(.socketRecoveries)
+    private let registrations = EventMeter(event: registerEvent)
     private let sockets: Mutex<SocketTable<ObjectIdentifier>>
 
     init(
@@ -38,6 +44,9 @@ final class UserGateway: SocketIODelegate {
         self.logger = logger
         sockets = Mutex(SocketTable(mostPerUser: limits.connectionsPerUser, eventRate: limits.eventRate))
     }
+
+    /// Users who have sockets here.
+    var userCount: Int { sockets.withLock { $0.userCount } }
 
     static func room(_ userID: String) -> String { "user:\(userID)" }
 
@@ -85,13 +94,16 @@ final class UserGateway: SocketIODelegate {
         var admission = Admission()
         admission.rooms = [Self.room(userID)]
         if let claim, let missed = arrival?.missed {
+            recoveries.count(.recovered)
             admission.recoveredID = claim.socketID
             admission.privateID = claim.text
             admission.missed = missed.map { recovery.event($0, of: userID, namespace: namespace) }
         } else if let arrival {
+            if claim != nil { recoveries.count(.restarted) }
             admission.privateID = recovery.issue(
                 socketID: socket.id, userID: userID, position: arrival.position)
         } else if claim != nil {
+            recoveries.count(.postponed)
             // What it has missed cannot be told while Redis is away, and is not given up for that.
             return .postpone
         }
@@ -115,6 +127,7 @@ final class UserGateway: SocketIODelegate {
         case .refused:
             refusals.count("event-rate")
             guard name == Self.registerEvent else { return requests.refuseForNow(name, ack, socket) }
+            registrations.count(.limited)
             ack?([Self.answer(error: "Too many events; wait a second.")])
             return
         case .excessive:
@@ -132,6 +145,7 @@ final class UserGateway: SocketIODelegate {
         _ arguments: [JSONValue], _ ack: SocketIOAck?, _ user: String?, _ socket: SocketIOSocket
     ) {
         guard let userID = Self.userID(arguments.first) else {
+            registrations.count(.invalid)
             ack?([
                 Self.answer(
                     error: "\(Self.registerEvent) needs a userId: a string, a number, or an object with one")
@@ -148,6 +162,7 @@ final class UserGateway: SocketIODelegate {
 
     private func refuse(_ refusal: SocketIdentity.Refusal, _ ack: SocketIOAck?) {
         refusals.count(refusal.code)
+        registrations.count(.invalid)
         ack?([Self.answer(error: refusal.message)])
     }
 
@@ -165,6 +180,7 @@ final class UserGateway: SocketIODelegate {
         switch sockets.withLock({ $0.assign(userID, to: ObjectIdentifier(socket)) }) {
         case .full: return refuse(SocketIdentity.tooMany, ack)
         case .unchanged:
+            registrations.count(.answered)
             ack?([Self.answer(userID: userID)])
             return
         case .assigned(let earlier?):
@@ -176,10 +192,12 @@ final class UserGateway: SocketIODelegate {
             .whenSuccess { [self] arrival in
                 // The socket may have left, or moved on, meanwhile.
                 guard sockets.withLock({ $0.user(of: ObjectIdentifier(socket)) }) == userID else {
+                    registrations.count(.invalid)
                     ack?([Self.answer(error: "Another user was registered meanwhile.")])
                     return
                 }
                 socket.join(Self.room(userID))
+                registrations.count(.answered)
                 ack?([Self.answer(userID: userID)])
                 if let arrival,
                     let event = recovery.registered(userID, at: arrival.position, namespace: namespace)

@@ -4,15 +4,15 @@
 
 # Each line needs only those above it.
 FUZZ_LIBRARIES=(
-    'RawJSON RedisClient'
-    'Shared SocketIO JSONSchema MessagePack'
+    'RawJSON Telemetry'
+    'RedisClient Shared SocketIO JSONSchema MessagePack'
     'Operations Authentication ResponseCache'
 )
 FUZZ_LINKED=(
     NIOCore NIOPosix NIOHTTP1 NIOWebSocket NIO NIOEmbedded NIOConcurrencyHelpers _NIOBase64 _NIODataStructures CNIOAtomics CNIODarwin CNIOFreeBSD
     CNIOLinux CNIOLLHTTP CNIOOpenBSD CNIOPosix CNIOSHA1 CNIOWASI CNIOWindows Atomics _AtomicsShims ContainersPreview DequeModule HeapModule
     InternalCollectionsUtilities Logging HTTPTypes Yams CYaml ServiceLifecycle UnixSignals ConcurrencyHelpers AsyncAlgorithms OrderedCollections
-    ArgumentParser ArgumentParserToolInfo
+    ArgumentParser ArgumentParserToolInfo CoreMetrics
     Crypto CryptoBoringWrapper CryptoExtras _CryptoExtras CCryptoBoringSSL CCryptoBoringSSLShims CXKCP CXKCPShims JWTKit SwiftASN1 X509
     _CertificateInternals NIOFoundationCompat NIOFoundationEssentialsCompat
 )

@@ -11,6 +11,7 @@ missing_packages() {
     command -v git >/dev/null || echo git
     command -v kcat >/dev/null || echo kcat
     command -v nginx >/dev/null || echo nginx-light
+    command -v promtool >/dev/null || echo prometheus
     command -v redis-server >/dev/null || echo redis-server
     command -v redis-cli >/dev/null || echo redis-tools
     command -v slowhttptest >/dev/null || echo slowhttptest
@@ -43,7 +44,7 @@ as_root() {
 }
 
 # Debian starts the services it installs. Here redis-server and nginx are only programs to run on ports of our own, so for the time of the
-# installation the policy is to start nothing.
+# installation the policy is to start nothing. Of prometheus only promtool is wanted: its server does not start with the machine either.
 install_packages() {
     local policy=/usr/sbin/policy-rc.d made=no status=0
     if [[ ! -e $policy ]]; then
@@ -53,6 +54,7 @@ install_packages() {
     fi
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" || status=$?
     if [[ $made == yes ]]; then as_root rm -f "$policy"; fi
+    if [[ " $* " == *' prometheus '* && -x /usr/sbin/update-rc.d ]]; then as_root update-rc.d prometheus disable; fi
     return "$status"
 }
 

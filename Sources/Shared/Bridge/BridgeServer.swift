@@ -29,7 +29,7 @@ public struct BridgeServerConfiguration: Sendable {
     public var maxFrame: Int
     /// Users that may connect; the process's own is always one of them.
     public var allowedUserIDs: Set<UInt32>
-    public var maxConnections = 1024
+    public var maxConnections = BridgeServer.maxConnections
     /// Bytes queued for an edge that does not read, beyond which it is cut off.
     public var bufferLimit = 64 << 20
 
@@ -48,6 +48,9 @@ public struct BridgeServerConfiguration: Sendable {
 
 /// Listens on the Unix-domain socket. Lives on one event loop, and so does its delegate.
 public final class BridgeServer {
+    /// Edges that one bridge serves.
+    public static let maxConnections = 1024
+
     private let configuration: BridgeServerConfiguration
     private let eventLoop: any EventLoop
     private let logger: Logger

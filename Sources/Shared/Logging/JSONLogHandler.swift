@@ -38,6 +38,7 @@ struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
+        LogFigures.noteLine(event.level)
         var line = ByteBuffer()
         line.writeStaticString("{\"time\":\"")
         line.writeString(Timestamp.now())

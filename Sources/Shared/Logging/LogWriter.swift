@@ -20,7 +20,7 @@ final class LogWriter: Sendable {
     private let wake = Semaphore()
     private let finished = Semaphore()
 
-    init(descriptor: Int32 = STDOUT_FILENO, capacity: Int = 1 << 20) {
+    init(descriptor: Int32 = STDOUT_FILENO, capacity: Int = LogFigures.capacity) {
         self.descriptor = descriptor
         self.capacity = capacity
         var thread = pthread_t()
@@ -38,11 +38,13 @@ final class LogWriter: Sendable {
         let wasEmpty = state.withLock { state in
             guard !state.isClosed, state.pending.count + line.utf8.count < capacity else {
                 state.dropped += 1
+                LogFigures.noteDropped()
                 return false
             }
             let wasEmpty = state.pending.isEmpty
             state.pending.append(contentsOf: line.utf8)
             state.pending.append(UInt8(ascii: "\n"))
+            LogFigures.noteWaiting(state.pending.count)
             return wasEmpty
         }
         if wasEmpty { wake.signal() }
@@ -66,6 +68,7 @@ final class LogWriter: Sendable {
                 defer {
                     state.pending = []
                     state.dropped = 0
+                    LogFigures.noteWaiting(0)
                 }
                 return (state.pending, state.dropped, state.isClosed)
             }

@@ -2,7 +2,7 @@ import DequeModule
 import NIOCore
 
 /// Why a session ended, in the words of the official server.
-public enum EngineCloseReason: String, Sendable {
+public enum EngineCloseReason: String, Sendable, CaseIterable {
     case transportClose = "transport close"
     case transportError = "transport error"
     case pingTimeout = "ping timeout"

@@ -96,6 +96,9 @@ final class EngineHTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, Ti
         let exchange = exchange(head)
         let url = EngineURL(head.uri)
         guard url.path == server.configuration.path else {
+            if url.path == "/healthz", let isReady = server.configuration.isReady {
+                return exchange.tellHealth(isReady() && !server.isDraining, head.method)
+            }
             return exchange.respond(.notFound, ByteBuffer(string: "Not Found"))
         }
         if head.method == .OPTIONS, !server.configuration.allowedOrigins.isEmpty {

@@ -48,6 +48,7 @@ public final class EngineIOServer: Sendable {
             return statistics
         }
         statistics.refusedConnections += listener.refusedConnections
+        statistics.connections = listener.connectionCount
         return statistics
     }
 
@@ -110,6 +111,12 @@ public final class EngineIOServer: Sendable {
                 return false
             }
             state.sessions[session.sid] = reference
+            if link == nil {
+                state.statistics.begunByPolling += 1
+            } else {
+                state.statistics.begunOnWebSocket += 1
+                state.statistics.webSockets += 1
+            }
             return true
         }
         return isWelcome ? session : nil
@@ -117,8 +124,19 @@ public final class EngineIOServer: Sendable {
 
     func start(_ session: EngineSession) { session.start(makeApplication(session)) }
 
-    func sessionEnded(_ reason: EngineCloseReason) {
-        if reason == .slowConsumer { state.withLock { $0.statistics.slowConsumers += 1 } }
+    /// A session has gone over from polling to WebSocket.
+    func upgraded() {
+        state.withLock { state in
+            state.statistics.upgrades += 1
+            state.statistics.webSockets += 1
+        }
+    }
+
+    func sessionEnded(_ reason: EngineCloseReason, onWebSocket: Bool) {
+        state.withLock { state in
+            state.statistics.ended[reason, default: 0] += 1
+            if onWebSocket { state.statistics.webSockets -= 1 }
+        }
         logger.debug("session ended", metadata: ["reason": "\(reason.rawValue)"])
     }
 

@@ -23,6 +23,8 @@ public final class EngineSession: Timed {
     private var waitingPoll: HTTPExchange?
     private var link: WebSocketLink?
     private var candidate: WebSocketLink?
+    /// As the server counts it.
+    private var isOnWebSocket: Bool
 
     init(
         sid: String, handshake: Handshake, link: WebSocketLink?, server: EngineIOServer, loop: EngineLoop
@@ -30,6 +32,7 @@ public final class EngineSession: Timed {
         self.sid = sid
         self.handshake = handshake
         self.link = link
+        isOnWebSocket = link != nil
         self.server = server
         self.loop = loop
         let configuration = server.configuration
@@ -140,6 +143,8 @@ public final class EngineSession: Timed {
             case .adoptCandidate:
                 link = candidate
                 candidate = nil
+                isOnWebSocket = true
+                server.upgraded()
             case .closeCandidate:
                 candidate?.close()
                 candidate = nil
@@ -149,7 +154,7 @@ public final class EngineSession: Timed {
                 let application = application
                 self.application = nil
                 application?.closed(reason)
-                server.sessionEnded(reason)
+                server.sessionEnded(reason, onWebSocket: isOnWebSocket)
             }
         }
         scheduleWakeUp()

@@ -34,6 +34,17 @@ struct HTTPExchange: Sendable {
         }
     }
 
+    /// Whether the server is to get clients, and no more than that.
+    func tellHealth(_ isReady: Bool, _ method: HTTPMethod) {
+        guard method == .GET || method == .HEAD else {
+            var exchange = self
+            exchange.headers.add(name: "allow", value: "GET, HEAD")
+            return exchange.respond(.methodNotAllowed, ByteBuffer())
+        }
+        respond(
+            isReady ? .ok : .serviceUnavailable, ByteBuffer(string: isReady ? "ok\n" : "unavailable\n"))
+    }
+
     /// The server takes no further sessions.
     func refuse() {
         respond(.serviceUnavailable, ByteBuffer(string: "Too many connections"), close: true)

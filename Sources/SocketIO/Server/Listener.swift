@@ -26,6 +26,7 @@ final class Listener: Sendable {
     }
 
     var refusedConnections: Int { state.withLock { $0.refused } }
+    var connectionCount: Int { state.withLock { $0.connections.count } }
 
     /// Binds and accepts.
     ///

@@ -50,6 +50,18 @@ public final class SocketIOServer: Sendable {
 
     public var statistics: SocketIOStatistics { engine.statistics }
 
+    /// How many sockets there are, and rooms, where a room counts on each event loop that has a socket of it.
+    public func occupancy() async -> (sockets: Int, rooms: Int) {
+        var all = (sockets: 0, rooms: 0)
+        for eventLoop in group.makeIterator() {
+            guard let shard = shared.shards[ObjectIdentifier(eventLoop)] else { continue }
+            let one = try? await eventLoop.submit { (shard.value.socketCount, shard.value.roomCount) }.get()
+            all.sockets += one?.0 ?? 0
+            all.rooms += one?.1 ?? 0
+        }
+        return all
+    }
+
     /// Sends an event to every socket of an event loop that is in a room of the event's namespace. On that loop.
     public func emit(_ event: EncodedEvent, toRoom room: String, on eventLoop: any EventLoop) {
         shared.shards[ObjectIdentifier(eventLoop)]?.value.emit(event, to: room)

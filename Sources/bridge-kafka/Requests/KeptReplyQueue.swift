@@ -31,7 +31,7 @@ struct KeptReplyQueue {
         case refused
     }
 
-    private let limits: Limits
+    let limits: Limits
     private var waiting: Deque<Reply> = []
     private var underWay: [UInt64: Reply] = [:]
     private var lastNumber: UInt64 = 0
@@ -42,6 +42,7 @@ struct KeptReplyQueue {
     init(limits: Limits = Limits()) { self.limits = limits }
 
     var isIdle: Bool { waiting.isEmpty && underWay.isEmpty }
+    var count: Int { waiting.count + underWay.count }
 
     /// The earliest time at which ``tick(_:)`` has something to do.
     var nextWakeUp: NIODeadline? { retryAt }

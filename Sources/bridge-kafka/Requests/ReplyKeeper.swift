@@ -1,6 +1,7 @@
 import NIOCore
 import RedisClient
 import Shared
+import Telemetry
 
 /// Where replies go that nobody may have taken.
 protocol ReplyStore: Sendable {
@@ -24,6 +25,13 @@ final class ReplyKeeper {
 
     var counters: Counters.Kept { queue.counters }
     var isIdle: Bool { queue.isIdle }
+
+    /// For a scrape.
+    var samples: [Sample] {
+        Sample.queue(
+            "kept_replies", items: queue.count, bytes: queue.bytes, bytesLimit: queue.limits.bytes,
+            refused: queue.counters.lost)
+    }
 
     func keep(_ id: BridgeRequestID, _ content: ReplyRecord.Content) { write(queue.add(id, content)) }
 

@@ -50,7 +50,7 @@ struct RequestTable<Edge> {
 
     private enum Ending { case answered, abandoned }
 
-    private let limits: Limits
+    let limits: Limits
     private var entries: [BridgeRequestID: Entry] = [:]
     private var tokens: [UInt64: BridgeRequestID] = [:]
     private var lastToken: UInt64 = 0

@@ -21,6 +21,8 @@ struct TopicDirectory<Parked> {
     private var isAsking = false
     private var parked: [(topic: String, Parked)] = []
 
+    var parkedCount: Int { parked.count }
+
     /// Looks a topic up; what is parked comes back from ``answered(_:_:)``.
     mutating func look(_ topic: String, park: @autoclosure () -> Parked, _ now: NIODeadline) -> Verdict {
         if known.contains(topic) { return .known }

@@ -49,7 +49,7 @@ struct StatusPartition {
 
     private let userField: String
     private let versionFields: StatusVersion.Fields?
-    private let limits: Limits
+    let limits: Limits
     private var queue: Deque<KafkaMessage> = []
     private var step = Step.idle
     private var isChecked = false

@@ -2,6 +2,7 @@ import KafkaClient
 import Logging
 import NIOCore
 import Shared
+import Telemetry
 
 /// The way of a status update: from Kafka into Redis, or to the dead-letter topic. Confined to one event loop.
 final class StatusPath {
@@ -55,6 +56,14 @@ final class StatusPath {
     func stop() { isStopping = true }
 
     var isIdle: Bool { !partitions.values.contains { $0.machine.isWorking } }
+
+    /// For a scrape; each partition may take as much as the next.
+    var samples: [Sample] {
+        Sample.queue(
+            "status_updates", items: partitions.values.reduce(0) { $0 + $1.machine.waiting },
+            itemsLimit: partitions.values.reduce(0) { $0 + $1.machine.limits.high })
+            + counters.samples
+    }
 
     /// Commits what has been reached.
     func commitAll() {

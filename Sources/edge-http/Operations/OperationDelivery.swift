@@ -3,6 +3,7 @@ import NIOCore
 import Operations
 import ResponseCache
 import Shared
+import Telemetry
 
 /// Sends a call's message and finds out what the client is told: performs what ``KeyedWait`` says, and keeps in the store
 /// what a client may ask for later.
@@ -12,6 +13,14 @@ final class OperationDelivery: Sendable {
     /// Pauses between attempts to remove the record of what was not sent.
     private static let forgetPauses: [Duration] = [.milliseconds(500), .seconds(1), .seconds(2), .seconds(4)]
 
+    /// What became of requests with a key.
+    private enum Keyed: String, CaseIterable {
+        case sent, replayed, unknown, unavailable
+        case otherBody = "other_body"
+        case inFlight = "in_flight"
+    }
+
+    private let keyed = CounterSet<Keyed>(.idempotency)
     private let store: any OperationStore
     private let background: BackgroundRequests
     private let logger: Logger
@@ -42,18 +51,27 @@ final class OperationDelivery: Sendable {
             let left = max(.milliseconds(100), deadline - .now)
             let state = try await begin(key, call, left: left, isSent: isSent)
             switch wait.next(state, .now) {
-            case .send: return try await sendNow(call, timeout: left)
-            case .replay(let answer): return .final(answer, isReplayed: true)
+            case .send:
+                keyed.count(.sent)
+                return try await sendNow(call, timeout: left)
+            case .replay(let answer):
+                keyed.count(.replayed)
+                return .final(answer, isReplayed: true)
             case .settle(let head, let outcome):
+                keyed.count(.replayed)
                 return .final(await settle(outcome, of: head, call), isReplayed: true)
-            case .refuseOtherBody: throw .otherBody
+            case .refuseOtherBody:
+                keyed.count(.otherBody)
+                throw .otherBody
             case .look(let pause):
                 isSent = true
                 if (try? await Task.sleep(for: pause)) == nil { wait.stop(.now) }
             case .leaveInFlight(let id, let retryAfter):
+                keyed.count(.inFlight)
                 if let pending = await pending(id, call) { return pending }
                 throw .keyInFlight(retryAfter: retryAfter)
             case .leaveUnknown(let id):
+                keyed.count(.unknown)
                 return try await leaveUnknown(id, call)
             }
         }
@@ -130,6 +148,7 @@ final class OperationDelivery: Sendable {
             return try await store.begin(key, call.head, lasting: lasting)
         } catch {
             logger.warning("a key's record cannot be read", metadata: ["reason": "\(error.reason)"])
+            keyed.count(.unavailable)
             // The record may be there, of a request that sends nothing.
             if !error.isWithoutEffect { forgetLater(key, call.head.id) }
             throw .keysUnavailable(sent: isSent)

@@ -4,6 +4,7 @@ import RedisClient
 import ServiceLifecycle
 import Shared
 import Synchronization
+import Telemetry
 
 /// Keeps callers' and addresses' rates in Redis, for all replicas together. Where Redis does not answer in time a request
 /// passes: the limits guard against too much use, and losing them for a while does less harm than losing all requests.
@@ -68,6 +69,16 @@ final class RateLimiter: Service {
         self.settings = settings
         self.redis = redis
         self.logger = logger
+    }
+
+    /// For a scrape.
+    var samples: [Sample] {
+        let counts = counts.withLock { $0 }
+        return [
+            Sample(.rateLimit, "passed", count: counts.passed),
+            Sample(.rateLimit, "refused", count: counts.refused),
+            Sample(.rateLimit, "unenforced", count: counts.unenforced),
+        ]
     }
 
     /// Says at the end what was counted.

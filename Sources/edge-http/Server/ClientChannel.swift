@@ -13,6 +13,7 @@ struct ClientRules: Sendable {
     let drain: ListenerDrain
     /// Whether they are connected by TLS.
     let isSecure: Bool
+    var connections = ClientConnections()
 
     /// Whether a client waits for `100 Continue`, and is to get it (RFC 9110 §10.1.1).
     ///
@@ -44,7 +45,8 @@ struct ClientChannel: HTTPChannelHandler {
     let rules: ClientRules
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        channel.eventLoop.makeCompletedFuture {
+        rules.connections.opened(channel)
+        return channel.eventLoop.makeCompletedFuture {
             try setUp(channel, connected: .now(), logger)
         }
     }

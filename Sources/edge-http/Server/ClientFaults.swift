@@ -1,6 +1,7 @@
 import Logging
 import ServiceLifecycle
 import Synchronization
+import Telemetry
 
 /// Counts why connections and requests of clients were ended, and says so in the log when the process stops.
 final class ClientFaults: Service {
@@ -23,6 +24,12 @@ final class ClientFaults: Service {
     func count(_ reason: Reason) {
         counts.withLock { $0[reason, default: 0] += 1 }
         logger.debug("client refused", metadata: ["reason": "\(reason.rawValue)"])
+    }
+
+    /// For a scrape.
+    var samples: [Sample] {
+        let counts = counts.withLock { $0 }
+        return Reason.allCases.map { Sample(.httpConnectionsEnded, $0.rawValue, count: counts[$0] ?? 0) }
     }
 
     func run() async throws {

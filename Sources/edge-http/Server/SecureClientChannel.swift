@@ -24,6 +24,7 @@ struct SecureClientChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let connected = NIODeadline.now()
+        rules.connections.opened(channel)
         // The handshake is part of the time that a new connection has for its first header.
         let handshake = channel.eventLoop.scheduleTask(
             deadline: connected + TimeAmount(rules.timeouts.header)

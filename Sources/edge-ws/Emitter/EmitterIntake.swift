@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import SocketIO
 import Synchronization
+import Telemetry
 
 /// Delivers the messages of Socket.IO emitters, at most once: they are in no history.
 final class EmitterIntake: Sendable {
@@ -31,6 +32,15 @@ final class EmitterIntake: Sendable {
     }
 
     var statistics: Statistics { counts.withLock { $0 } }
+
+    /// For a scrape.
+    var samples: [Sample] {
+        let statistics = statistics
+        return [
+            Sample(.emitterMessages, "delivered", count: statistics.events),
+            Sample(.emitterMessages, "refused", count: statistics.refused),
+        ]
+    }
 
     /// - Parameters:
     ///   - toRoom: sends what came by the channel of one room.

@@ -24,6 +24,9 @@ struct SocketTable<Socket: Hashable> {
         self.eventRate = eventRate
     }
 
+    /// Users who have a socket.
+    var userCount: Int { counts.count }
+
     func user(of socket: Socket) -> String? { users[socket] }
 
     /// Gives a socket its user, or another one.

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import NIOCore
+import NIOFoundationCompat
 import Shared
 
 /// What every replica has to know of a connection to go on with it: the content of Socket.IO's `pid`.

@@ -8,6 +8,7 @@ import ResponseCache
 import Shared
 import SocketIO
 import Synchronization
+import Telemetry
 
 /// Requests that come as events: each goes through the bridge as the REST call does, and its acknowledgement is
 /// `{"status":201,"body":{…}}`, where errors have the status and the problem document of REST.
@@ -58,6 +59,17 @@ final class SocketRequests: Sendable {
 
     var statistics: Statistics { state.withLock { $0.statistics } }
 
+    /// For a scrape.
+    var samples: [Sample] {
+        let (inFlight, statistics) = state.withLock { ($0.inFlight, $0.statistics) }
+        return Sample.queue(
+            "socket_requests", items: inFlight, itemsLimit: limits.total,
+            refused: statistics.refused[Self.tooMany] ?? 0)
+    }
+
+    /// The code of the problem when too much is in flight.
+    private static let tooMany = "too-many-requests-in-flight"
+
     /// On the socket's event loop.
     ///
     /// - Parameter userID: whose socket it is, as far as that is known.
@@ -65,18 +77,21 @@ final class SocketRequests: Sendable {
         _ name: String, arguments: [JSONValue], attachments: Int, ack: SocketIOAck?, userID: String?,
         socket: SocketIOSocket
     ) {
-        guard let ack else { return state.withLock { $0.statistics.ignored += 1 } }
+        let found = catalog.current.events[name]
+        guard let ack else {
+            (found?.eventMeter ?? .other).count(.ignored)
+            return state.withLock { $0.statistics.ignored += 1 }
+        }
         let id = BridgeRequestID.random()
         let requestID = id.description
-        let instance = catalog.current.events[name]?.path ?? socket.namespace
         do throws(Problem) {
-            let route = try route(name)
+            let route = try check(found)
             let body = try body(arguments, attachments: attachments)
             try RequestRules.check(body, for: route, of: userID, maxDepth: limits.depth)
             let request = route.request(id: id, requestID: requestID, userID: userID, body: body)
             try start(request, route, ack, socket)
         } catch {
-            refuse(error, ack, requestID: requestID, instance: instance)
+            refuse(error, ack, requestID: requestID, found, socket)
         }
     }
 
@@ -87,13 +102,16 @@ final class SocketRequests: Sendable {
             code: "too-many-events", detail: "This socket has sent too many events; wait a second.",
             retryAfter: 1)
         refuse(
-            problem, ack, requestID: BridgeRequestID.random().description,
-            instance: catalog.current.events[name]?.path ?? socket.namespace)
+            problem, ack, requestID: BridgeRequestID.random().description, catalog.current.events[name],
+            socket)
     }
 
-    private func refuse(_ problem: Problem, _ ack: SocketIOAck, requestID: String, instance: String) {
+    private func refuse(
+        _ problem: Problem, _ ack: SocketIOAck, requestID: String, _ route: Route?, _ socket: SocketIOSocket
+    ) {
         state.withLock { $0.statistics.refused[problem.code, default: 0] += 1 }
-        ack([Self.answer(problem, requestID: requestID, instance: instance)])
+        (route?.eventMeter ?? .other).count(.init(problem.requestOutcome))
+        ack([Self.answer(problem, requestID: requestID, instance: route?.path ?? socket.namespace)])
     }
 
     /// Nobody waits for the answers to this socket's requests any more.
@@ -102,13 +120,13 @@ final class SocketRequests: Sendable {
         for task in tasks?.values ?? [:].values { task.cancel() }
     }
 
-    private func route(_ name: String) throws(Problem) -> Route {
+    private func check(_ route: Route?) throws(Problem) -> Route {
         guard send != nil else {
             throw Problem(
                 status: .notFound, code: "pushes-only",
                 detail: "This edge-ws has no BRIDGE_SOCKET: it pushes updates and takes no requests.")
         }
-        guard let route = catalog.current.events[name] else {
+        guard let route else {
             throw Problem(status: .notFound, code: "unknown-route", detail: "No operation has this event.")
         }
         return route
@@ -152,11 +170,13 @@ final class SocketRequests: Sendable {
                 }
                 self.ended(request.id, of: key)
                 let (status, answer) = Self.answer(outcome, of: request, route)
+                let duration = ContinuousClock.now - start
+                route.eventMeter.answered(Self.counted(outcome), after: duration)
                 self.logger.debug(
                     "socket request",
                     metadata: [
                         "topic": "\(request.topic)", "status": "\(status)", "requestId": "\(request.id)",
-                        "durationMs": "\((ContinuousClock.now - start).milliseconds)",
+                        "durationMs": "\(duration.milliseconds)",
                     ])
                 socket.eventLoop.execute { ack([answer]) }
             }
@@ -164,7 +184,7 @@ final class SocketRequests: Sendable {
         }
         guard isWelcome else {
             throw OperationOutcome.unavailable(
-                code: "too-many-requests-in-flight",
+                code: Self.tooMany,
                 detail: "Too many requests of this socket, or of all, are in flight.", retryAfter: 1)
         }
     }
@@ -174,6 +194,15 @@ final class SocketRequests: Sendable {
             state.inFlight -= 1
             state.tasks[key]?[id] = nil
             if state.tasks[key]?.isEmpty == true { state.tasks[key] = nil }
+        }
+    }
+
+    private static func counted(_ outcome: BridgeOutcome) -> EventMeter.Outcome {
+        do throws(Problem) {
+            _ = try OperationOutcome.body(of: outcome)
+            return .answered
+        } catch {
+            return .init(error.requestOutcome)
         }
     }
 

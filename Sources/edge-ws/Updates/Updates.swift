@@ -1,3 +1,4 @@
+import CoreMetrics
 import Logging
 import NIOCore
 import RedisClient
@@ -5,6 +6,7 @@ import ServiceLifecycle
 import Shared
 import SocketIO
 import Synchronization
+import Telemetry
 
 /// The updates of the users who have sockets here. Each event loop brings its own sockets theirs, by its own connections to
 /// Redis: nothing crosses from one loop to another on the way.
@@ -26,6 +28,7 @@ final class Updates: Sendable {
     ) {
         let server = ServerReference()
         self.server = server
+        let emitted = Counter(.updatesEmitted)
         var loops: [ObjectIdentifier: Loop] = [:]
         for eventLoop in group.makeIterator() {
             let commands = RedisClient(redis, eventLoop: eventLoop, logger: logger)
@@ -33,6 +36,7 @@ final class Updates: Sendable {
                 commands: commands, recovery: recovery, emitter: emitter?.channels, eventLoop: eventLoop,
                 logger: logger
             ) { userID, update in
+                emitted.increment()
                 let event = recovery.event(update, of: userID, namespace: namespace)
                 server.value?.emit(event, toRoom: UserGateway.room(userID), on: eventLoop)
             }
@@ -62,7 +66,23 @@ final class Updates: Sendable {
     /// The connections to Redis.
     var services: [any Service] { loops.values.flatMap { [$0.commands, $0.subscriber] as [any Service] } }
 
-    /// Nil when Redis answers on all connections; else why not. For readiness.
+    /// For a scrape.
+    func samples(with commands: RedisClient) async -> [Sample] {
+        var statistics = await commands.statistics()
+        var channels = 0
+        var up = (commands: commands.missing == nil ? 1 : 0, subscriptions: 0)
+        for loop in loops.values {
+            statistics += await loop.commands.statistics()
+            channels += await loop.subscriber.channelCount()
+            if loop.commands.missing == nil { up.commands += 1 }
+            if loop.subscriber.missing == nil { up.subscriptions += 1 }
+        }
+        return statistics.samples + [
+            Sample(.redisSubscriptions, count: channels), Sample(.redisUp, "commands", count: up.commands),
+            Sample(.redisUp, "subscriptions", count: up.subscriptions),
+        ]
+    }
+
     /// Nil when Redis answers on all connections; else why not. For readiness.
     var missing: String? {
         loops.values.lazy.compactMap { $0.commands.missing ?? $0.subscriber.missing }.first
