@@ -48,8 +48,8 @@ def percentile(latencies: list[float], rank: int) -> float:
 def attack(port: int, kind: str, folder):
     """Yields where slowhttptest's findings are once it has ended, which it does by itself."""
     path = "/docs/vy-finance-payments.json" if kind == "slow reading" else PATH
-    # Attackers are elsewhere and have processors of their own.
-    command = ["nice", "-n", "19", "slowhttptest", *ATTACKS[kind], "-c", CONNECTIONS, "-r", 500, "-l", SECONDS, "-p", 3, "-g", "-o", folder / "found", "-u", f"http://127.0.0.1:{port}{path}"]
+    # Attackers are elsewhere and have processors of their own. Much nicer it would get nothing: this broker and its clients never rest.
+    command = ["nice", "-n", "5", "slowhttptest", *ATTACKS[kind], "-c", CONNECTIONS, "-r", 500, "-l", SECONDS, "-p", 3, "-g", "-o", folder / "found", "-u", f"http://127.0.0.1:{port}{path}"]
     with (folder / "log").open("wb") as log:
         attacker = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *map(str, command)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
