@@ -74,7 +74,7 @@ import Testing
         }
         #expect(
             text.dropFirst(12)
-                == " \u{1B}[31mERROR\u{1B}[0m    a\\u{001B}[2Jb\\nc\u{1B}[2m x=\\u{009B}2J\u{1B}[0m\n")
+                == " \u{1B}[31mERROR\u{1B}[0m    a\\u{1B}[2Jb\\nc\u{1B}[2m x=\\u{009B}2J\u{1B}[0m\n")
     }
 
     @Test func theLevelChangesForAllLoggersThatHaveNoneOfTheirOwn() throws {
