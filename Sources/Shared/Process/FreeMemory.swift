@@ -13,7 +13,7 @@ import ServiceLifecycle
 struct FreeMemory: Service {
     /// How often it looks, and the bytes that may stay. Giving back takes some milliseconds, in which others that allocate wait.
     private static let interval = Duration.seconds(30)
-    private static let kept = 16 << 20
+    private static let kept = 8 << 20
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
