@@ -14,14 +14,15 @@ struct BridgeKafka: AsyncParsableCommand {
     @OptionGroup var options: ProcessOptions
 
     func run() async throws {
-        try await options.run(BridgeKafkaSettings.self) { settings, common, logger in
+        try await options.run(BridgeKafkaSettings.self) { settings, common, logger, supervisor in
             let redis = RedisClient(
                 .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
             let store = RedisStatusStore(
                 redis: redis, historyLimit: settings.historyLimit, historyTTL: settings.historyTTL,
                 cacheLifetime: settings.cacheLifetime)
             let bridge = try BridgeService(
-                settings, common, store: store, replies: RedisReplyStore(redis: redis), logger: logger)
+                settings, common, store: store, replies: RedisReplyStore(redis: redis),
+                supervisor: supervisor, logger: logger)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, process: BridgeKafkaSettings.process,
                 logger: logger,

@@ -22,7 +22,7 @@ struct EdgeHTTP: AsyncParsableCommand {
     @OptionGroup var options: ProcessOptions
 
     func run() async throws {
-        try await options.run(EdgeHTTPSettings.self) { settings, common, logger in
+        try await options.run(EdgeHTTPSettings.self) { settings, common, logger, supervisor in
             let bridge = BridgeClient(
                 .init(
                     paths: settings.bridgeSockets, role: EdgeHTTPSettings.process,
@@ -72,12 +72,14 @@ struct EdgeHTTP: AsyncParsableCommand {
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
             let first: [any Service] =
                 [redis] + (rates.map { [$0] } ?? []) + (activeCampaign.map { [$0] } ?? [])
-            return first + [bridge, background, admin, catalog] + Self.server(settings, responder, logger)
+            return first + [bridge, background, admin, catalog]
+                + Self.server(settings, responder, supervisor, logger)
         }
     }
 
     private static func server(
-        _ settings: EdgeHTTPSettings, _ responder: GatewayResponder, _ logger: Logger
+        _ settings: EdgeHTTPSettings, _ responder: GatewayResponder, _ supervisor: Supervisor,
+        _ logger: Logger
     ) -> [any Service] {
         let faults = ClientFaults(logger: logger)
         let certificates = settings.tls.map { TLSCertificates($0, logger: logger) }
@@ -102,6 +104,7 @@ struct EdgeHTTP: AsyncParsableCommand {
                         "host": "\(settings.host)",
                         "port": "\(channel.localAddress?.port ?? settings.port)",
                     ])
+                await supervisor.listening()
             },
             logger: serverLogger)
         return [faults] + (certificates.map { [$0] } ?? []) + [server, drain]

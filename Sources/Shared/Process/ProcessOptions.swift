@@ -41,11 +41,12 @@ public struct ProcessOptions: ParsableArguments {
     /// Reads the settings, runs the services until one fails or the process is told to stop (SIGTERM, SIGINT), and
     /// flushes the log.
     ///
-    /// - Parameter services: makes the services in the order in which they start; they stop in the reverse order.
+    /// - Parameter services: makes the services in the order in which they start; they stop in the reverse order. The
+    ///   supervisor is to be told when the process listens.
     /// - Throws: `ExitCode(64)` (EX_USAGE of sysexits(3)) for wrong settings, which are all named on standard error.
     public func run<Settings: ProcessSettings>(
         _ type: Settings.Type,
-        services: (Settings, CommonSettings, Logger) async throws -> [any Service]
+        services: (Settings, CommonSettings, Logger, Supervisor) async throws -> [any Service]
     ) async throws {
         guard let (settings, common) = try load(type) else { return }
         signal(SIGPIPE, SIG_IGN)  // a peer that goes away is an error of one write, never of the process
@@ -57,8 +58,11 @@ public struct ProcessOptions: ParsableArguments {
         do {
             logger.info(
                 "starting", metadata: ["version": "\(Build.version)", "pid": "\(getpid())"])
+            let supervisor = Supervisor.ofEnvironment(logger)
+            let own = try await services(settings, common, logger, supervisor)
             var group = ServiceGroupConfiguration(
-                services: (try await services(settings, common, logger) + [FreeMemory()]).map {
+                // Signs of life are given until the last service has stopped.
+                services: ([supervisor] + own + [FreeMemory(), StopNotice(supervisor: supervisor)]).map {
                     .init(
                         service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)
