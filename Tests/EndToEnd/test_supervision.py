@@ -8,9 +8,8 @@ from harness.processes import Process
 from harness.supervisor import StoppedThread, Supervisor, threads
 
 WATCHDOG = 1.0
-# At half of that time; the rest is for a machine that is busy.
 MANY = pytest.mark.parametrize("name", ["bridge", "edge-http", "edge-ws-1"])
-LOOPS = "NIO-SGLTN"
+LOOPS = r"NIO-SGLTN-\d+-"
 
 
 @pytest.fixture
@@ -68,7 +67,8 @@ def test_a_frozen_process_gives_no_sign_of_life(supervised, name):
 def test_one_event_loop_that_hangs_is_enough(supervised, name):
     process, supervisor = supervised(name)
     supervisor.wait_for("READY=1", 20)
-    loops = threads(process.pid, LOOPS)
+    # The first ones: threads that a loop starts, as for Kafka, inherit its name.
+    loops = threads(process.pid, LOOPS)[:os.cpu_count()]
     assert len(loops) == os.cpu_count()
     with StoppedThread(loops[-1]):
         supervisor.texts(0.7 * WATCHDOG)  # a question may have been answered before
@@ -86,4 +86,4 @@ def test_a_watchdog_for_another_process_is_not_answered(supervised):
 def test_a_supervisor_that_cannot_be_told_is_a_warning(supervised):
     process, _ = supervised("edge-http", NOTIFY_SOCKET="vsock:2:1")
     process.wait_log("listening")
-    assert process.wait_log("not supervised")["level"] == "warn"
+    assert process.wait_log("not supervised")["level"] == "warning"

@@ -69,7 +69,7 @@ final class NotifySocket: Sendable {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                     sendto(
                         descriptor, bytes, bytes.count,
-                        CInt(MSG_DONTWAIT.rawValue) | CInt(MSG_NOSIGNAL.rawValue),
+                        CInt(MSG_DONTWAIT) | CInt(MSG_NOSIGNAL),
                         $0, length)
                 }
             }

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import secrets
 import select
 import socket
@@ -46,9 +47,10 @@ class Supervisor:
         raise AssertionError(f"no {text} within {seconds} s, but {found}")
 
 
-def threads(pid: int, prefix: str) -> list[int]:
+def threads(pid: int, names: str) -> list[int]:
+    """Those whose names begin with a match."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sorted(int(task.name) for task in tasks if (task / "comm").read_text().startswith(prefix))
+    return sorted(int(task.name) for task in tasks if re.match(names, (task / "comm").read_text()))
 
 
 class StoppedThread:
