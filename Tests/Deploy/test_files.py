@@ -103,6 +103,13 @@ def test_the_sandbox_is_tight(installed, unit):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_systemd_makes_the_users(installed):
+    said = run("systemd-sysusers", "--dry-run", f"--root={installed}", "vy-gateway.conf").stderr
+    assert "not a valid" not in said, said
+    for name, number in systemd.users(DEPLOY / "systemd").items():
+        assert f"Creating user '{name}' " in said and f"with UID {number} " in said, said
+
+
 def test_a_loose_sandbox_is_not_let_through(installed, tmp_path):
     root = shutil.copytree(installed, tmp_path / "root")
     (root / "etc/systemd/system/vy-gateway-@.service.d/10-sandbox.conf").unlink()
