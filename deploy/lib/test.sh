@@ -61,7 +61,7 @@ end_to_end_tests() {
 }
 
 dev_test() {
-    local what=all ready=yes
+    local what=all ready=yes built=yes
     case ${1:-} in
         --unit) what=unit && shift ;;
         --e2e) what=e2e && shift ;;
@@ -76,13 +76,13 @@ dev_test() {
     else
         if [[ $what != e2e ]]; then
             stage 'format' check_format || true
+            stage 'build with tests' build_tests || built=no
             # With the programs built they say themselves what their settings are; without, .env-example does.
-            if stage 'build with tests' build_tests; then
-                stage 'deploy files' deploy_files || true
+            stage 'deploy files' deploy_files || true
+            if [[ $built == yes ]]; then
                 stage 'unit tests' unit_tests || true
                 stage 'fuzz targets' fuzz 10 || true
             else
-                stage 'deploy files' deploy_files || true
                 skip 'unit tests'
                 skip 'fuzz targets'
             fi
