@@ -98,6 +98,9 @@ def service_findings(unit: Unit, own: Instance, folder: Path, settings: Settings
     expect(Path(unit.one("ExecStart")).name == own.process, f"does not start {own.process}")
     expect(unit.one("User") in users(folder), f"its user {unit.one('User')} is not in sysusers.conf")
     expect(unit.one("RestartPreventExitStatus") == "64", "would restart for ever with wrong settings")
+    # Who reads no documents ends at SIGHUP.
+    reloads = own.process == "edge-http" or (own.process == "edge-ws" and own.sockets(settings))
+    expect(reloads or not unit.all("ExecReload"), "a reload would end it")
     expect(unit.one("StartLimitIntervalSec") == "0", "gives up after some restarts")
     if own.process in CONNECTIONS:
         most = own.number(CONNECTIONS[own.process], settings)
