@@ -15,7 +15,7 @@ struct BridgeKafka: AsyncParsableCommand {
     @OptionGroup var options: ProcessOptions
 
     func run() async throws {
-        try await options.run(BridgeKafkaSettings.self) { settings, common, logger in
+        try await options.run(BridgeKafkaSettings.self) { settings, common, logger, supervisor in
             let telemetry = ProcessTelemetry(.bridgeKafka)
             let redis = RedisClient(
                 .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
@@ -23,7 +23,8 @@ struct BridgeKafka: AsyncParsableCommand {
                 redis: redis, historyLimit: settings.historyLimit, historyTTL: settings.historyTTL,
                 cacheLifetime: settings.cacheLifetime)
             let bridge = try BridgeService(
-                settings, common, store: store, replies: RedisReplyStore(redis: redis), logger: logger)
+                settings, common, store: store, replies: RedisReplyStore(redis: redis),
+                supervisor: supervisor, logger: logger)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, telemetry: telemetry, logger: logger,
                 parts: [

@@ -11,6 +11,7 @@ import Telemetry
 final class BridgeService: Service {
     private let settings: BridgeKafkaSettings
     private let common: CommonSettings
+    private let supervisor: Supervisor
     private let logger: Logger
     private let eventLoop: any EventLoop
     private let jobs: JobRunner
@@ -33,7 +34,7 @@ final class BridgeService: Service {
     /// - Throws: ``KafkaError`` when librdkafka does not take the settings.
     init(
         _ settings: BridgeKafkaSettings, _ common: CommonSettings, store: any StatusStore,
-        replies: any ReplyStore, logger: Logger
+        replies: any ReplyStore, supervisor: Supervisor, logger: Logger
     ) throws {
         let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
         let (stops, stop) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingOldest(1))
@@ -73,6 +74,7 @@ final class BridgeService: Service {
         self.losses = losses
         self.settings = settings
         self.common = common
+        self.supervisor = supervisor
         self.logger = logger
         self.eventLoop = eventLoop
         self.jobs = jobs
@@ -155,6 +157,7 @@ final class BridgeService: Service {
         let (core, instance) = (core, common.instance)
         do {
             try await eventLoop.flatSubmit { core.value.start(instance: instance) }.get()
+            await supervisor.listening()
             return nil
         } catch {
             failure.withLock { $0 = error }

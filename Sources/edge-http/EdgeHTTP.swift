@@ -23,7 +23,7 @@ struct EdgeHTTP: AsyncParsableCommand {
     @OptionGroup var options: ProcessOptions
 
     func run() async throws {
-        try await options.run(EdgeHTTPSettings.self) { settings, common, logger in
+        try await options.run(EdgeHTTPSettings.self) { settings, common, logger, supervisor in
             let telemetry = ProcessTelemetry(.edgeHTTP)
             let bridge = BridgeClient(
                 .init(
@@ -85,12 +85,13 @@ struct EdgeHTTP: AsyncParsableCommand {
             let first: [any Service] =
                 [telemetry.watch, redis] + (rates.map { [$0] } ?? []) + (activeCampaign.map { [$0] } ?? [])
             return first + [bridge, background, admin, catalog]
-                + Self.server(settings, clients, responder, logger)
+                + Self.server(settings, clients, responder, supervisor, logger)
         }
     }
 
     private static func server(
         _ settings: EdgeHTTPSettings, _ clients: ClientRules, _ responder: GatewayResponder,
+        _ supervisor: Supervisor,
         _ logger: Logger
     ) -> [any Service] {
         let certificates = settings.tls.map { TLSCertificates($0, logger: logger) }
@@ -110,6 +111,7 @@ struct EdgeHTTP: AsyncParsableCommand {
                         "host": "\(settings.host)",
                         "port": "\(channel.localAddress?.port ?? settings.port)",
                     ])
+                await supervisor.listening()
             },
             logger: serverLogger)
         return [clients.faults] + (certificates.map { [$0] } ?? []) + [server, clients.drain]

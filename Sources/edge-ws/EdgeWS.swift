@@ -22,7 +22,7 @@ struct EdgeWS: AsyncParsableCommand {
     @OptionGroup var options: ProcessOptions
 
     func run() async throws {
-        try await options.run(EdgeWSSettings.self) { settings, common, logger in
+        try await options.run(EdgeWSSettings.self) { settings, common, logger, supervisor in
             let telemetry = ProcessTelemetry(.edgeWS)
             let group = MultiThreadedEventLoopGroup.singleton
             let recovery = Recovery(window: settings.recoveryWindow)
@@ -96,7 +96,7 @@ struct EdgeWS: AsyncParsableCommand {
                     server: server, recovery: recovery, emitter: emitter, requests: requests,
                     refusals: refusals, host: settings.host, port: settings.port,
                     drainTime: settings.drainTime,
-                    shutdownTimeout: common.shutdownTimeout, logger: logger),
+                    shutdownTimeout: common.shutdownTimeout, supervisor: supervisor, logger: logger),
             ]
             return (bridge.map { [$0, catalog] } ?? []) + updates.services + services
         }

@@ -15,12 +15,14 @@ struct SocketIOService: Service {
     let port: Int
     let drainTime: Duration
     let shutdownTimeout: Duration
+    let supervisor: Supervisor
     let logger: Logger
 
     func run() async throws {
         await RecoveryKey.wait(for: recovery, limit: .seconds(2))
         let bound = try await server.start(host: host, port: port)
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(bound)"])
+        await supervisor.listening()
         try? await gracefulShutdown()
         // Polling clients still need to get in until their sessions are closed.
         let deadline = ContinuousClock.now + shutdownTimeout

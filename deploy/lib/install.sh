@@ -8,13 +8,16 @@ missing_packages() {
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || echo ca-certificates
     command -v chromium >/dev/null || echo chromium
     command -v curl >/dev/null || echo curl
+    command -v docker-compose >/dev/null || echo docker-compose
     command -v git >/dev/null || echo git
+    command -v haproxy >/dev/null || echo haproxy
     command -v kcat >/dev/null || echo kcat
     command -v nginx >/dev/null || echo nginx-light
     command -v promtool >/dev/null || echo prometheus
     command -v redis-server >/dev/null || echo redis-server
     command -v redis-cli >/dev/null || echo redis-tools
     command -v slowhttptest >/dev/null || echo slowhttptest
+    command -v systemd-analyze >/dev/null || echo systemd
     command -v pkg-config >/dev/null || echo pkg-config
     [[ -e /usr/include/librdkafka/rdkafka.h ]] || echo librdkafka-dev
     [[ -e /usr/include/hiredis/hiredis.h ]] || echo libhiredis-dev
@@ -43,7 +46,7 @@ as_root() {
     fi
 }
 
-# Debian starts the services it installs. Here redis-server and nginx are only programs to run on ports of our own, so for the time of the
+# Debian starts the services it installs. Here redis-server, nginx and haproxy are only programs to run on ports of our own, so for the time of the
 # installation the policy is to start nothing. Of prometheus only promtool is wanted: its server does not start with the machine either.
 install_packages() {
     local policy=/usr/sbin/policy-rc.d made=no status=0

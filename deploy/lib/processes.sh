@@ -88,7 +88,7 @@ DEMO_READY='"message":"ready"'
 write_nginx_configuration() {
     mkdir -p "$RUN_DIR/nginx"
     local limits='max_fails=1 fail_timeout=1s'
-    sed -e "s|@RUN@|$RUN_DIR/nginx|g" -e "s|@HOST@|$HOST|" -e "s|@PORT@|$PORT|" -e 's|@ACCESS_LOG@|/dev/stdout|' \
+    sed -e "s|@RUN@|$RUN_DIR/nginx|g" -e "s|@ROOT@|$ROOT|" -e "s|@HOST@|$HOST|" -e "s|@PORT@|$PORT|" -e 's|@ACCESS_LOG@|/dev/stdout|' \
         -e "s|@EDGE_HTTP_SERVERS@|server $NEAR:$HTTP_PORT;|" \
         -e "s|@EDGE_WS_SERVERS@|server $NEAR:$WS_PORT_1 $limits; server $NEAR:$WS_PORT_2 $limits;|" \
         "$ROOT/deploy/nginx.conf.template" >"$RUN_DIR/nginx/nginx.conf"

@@ -53,12 +53,15 @@ unit_tests() {
     )
 }
 
+# The files under deploy, read as those read them who will run them, and compared with the program's settings.
+deploy_files() { "$VENV/bin/python" -m pytest "$ROOT/Tests/Deploy" -p no:cacheprovider -q; }
+
 end_to_end_tests() {
     VY_GATEWAY_BIN=$BIN NOIDA_DB=$(noida_db) "$VENV/bin/python" -m pytest "$ROOT/Tests/EndToEnd" -p no:cacheprovider "$@"
 }
 
 dev_test() {
-    local what=all ready=yes
+    local what=all ready=yes built=yes
     case ${1:-} in
         --unit) what=unit && shift ;;
         --e2e) what=e2e && shift ;;
@@ -69,11 +72,14 @@ dev_test() {
     trap 'exit 143' TERM
     stage 'install' ensure_everything || ready=no
     if [[ $ready == no ]]; then
-        for name in 'format' 'build' 'unit tests' 'fuzz targets' 'end-to-end tests' 'chaos'; do skip "$name"; done
+        for name in 'format' 'build' 'deploy files' 'unit tests' 'fuzz targets' 'end-to-end tests' 'chaos'; do skip "$name"; done
     else
         if [[ $what != e2e ]]; then
             stage 'format' check_format || true
-            if stage 'build with tests' build_tests; then
+            stage 'build with tests' build_tests || built=no
+            # With the programs built they say themselves what their settings are; without, .env-example does.
+            stage 'deploy files' deploy_files || true
+            if [[ $built == yes ]]; then
                 stage 'unit tests' unit_tests || true
                 stage 'fuzz targets' fuzz 10 || true
             else

@@ -41,11 +41,12 @@ public struct ProcessOptions: ParsableArguments {
     /// Reads the settings, runs the services until one fails or the process is told to stop (SIGTERM, SIGINT), and
     /// flushes the log.
     ///
-    /// - Parameter services: makes the services in the order in which they start; they stop in the reverse order.
+    /// - Parameter services: makes the services in the order in which they start; they stop in the reverse order. The
+    ///   supervisor is to be told when the process listens.
     /// - Throws: `ExitCode(64)` (EX_USAGE of sysexits(3)) for wrong settings, which are all named on standard error.
     public func run<Settings: ProcessSettings>(
         _ type: Settings.Type,
-        services: (Settings, CommonSettings, Logger) async throws -> [any Service]
+        services: (Settings, CommonSettings, Logger, Supervisor) async throws -> [any Service]
     ) async throws {
         guard let (settings, common) = try load(type) else { return }
         signal(SIGPIPE, SIG_IGN)  // a peer that goes away is an error of one write, never of the process
@@ -58,9 +59,12 @@ public struct ProcessOptions: ParsableArguments {
         do {
             logger.info(
                 "starting", metadata: ["version": "\(Build.version)", "pid": "\(getpid())"])
+            let supervisor = Supervisor.ofEnvironment(logger)
+            let own = try await services(settings, common, logger, supervisor)
+            let ends: [any Service] = [FreeMemory(), log.levelSwitch, StopNotice(supervisor: supervisor)]
             var group = ServiceGroupConfiguration(
-                services: (try await services(settings, common, logger) + [FreeMemory(), log.levelSwitch]).map
-                {
+                // Signs of life are given until the last service has stopped.
+                services: ([supervisor] + own + ends).map {
                     .init(
                         service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)

@@ -277,7 +277,7 @@ class Stack:
         folder.mkdir(exist_ok=True)
         limits = "max_fails=1 fail_timeout=1s"
         values = {
-            "RUN": folder, "HOST": "127.0.0.1", "PORT": self.port, "ACCESS_LOG": folder / "access.log",
+            "RUN": folder, "ROOT": ROOT, "HOST": "127.0.0.1", "PORT": self.port, "ACCESS_LOG": folder / "access.log",
             "EDGE_HTTP_SERVERS": "".join(f"server 127.0.0.1:{self.ports[p.name]} {limits};" for p in self.https),
             "EDGE_WS_SERVERS": "".join(f"server 127.0.0.1:{self.ports[p.name]} {limits};" for p in self.ws),
         }

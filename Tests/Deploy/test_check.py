@@ -1,0 +1,124 @@
+"""The check itself: each of these mistakes is named."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from deploycheck import KINDS, ROOT, Settings
+
+UNITS, BASE, OVERLAYS, PROXIES = "deploy/systemd/units", "deploy/kubernetes/base", "deploy/kubernetes/overlays", "deploy/proxies"
+BRIDGE, EDGE_HTTP, EDGE_WS = (f"{UNITS}/vy-gateway-{name}@.service" for name in ("bridge", "edge-http", "edge-ws"))
+COMPOSE, DOCKERFILE = "deploy/compose/compose.yaml", "deploy/docker/Dockerfile"
+READINESS = """        readinessProbe:
+          httpGet: {path: /readyz, port: http-admin}
+          periodSeconds: 2
+          timeoutSeconds: 2
+          failureThreshold: 3
+"""
+
+# Kind, file, what is there, what is put in its place, what the finding says.
+MISTAKES = [
+    ("systemd", EDGE_HTTP, "HTTP_ADMIN_PORT=1%i", "HTTP_ADMIN_PORTS=1%i", "edge-http reads no setting HTTP_ADMIN_PORTS"),
+    ("systemd", EDGE_HTTP, "HTTP_ADMIN_PORT=1%i", "HTTP_ADMIN_PORT=4140", "two processes listen on 4140"),
+    ("systemd", EDGE_HTTP, "TimeoutStopSec=20s", "TimeoutStopSec=12s", "is killed after 12 s, but may need 14 s"),
+    ("systemd", EDGE_HTTP, "LimitNOFILE=16384", "LimitNOFILE=8192", "LimitNOFILE is not more than HTTP_MAX_CONNECTIONS"),
+    ("systemd", EDGE_HTTP, "Type=notify", "Type=simple", "is not of Type=notify"),
+    ("systemd", EDGE_HTTP, "User=vy-gateway-http", "User=vy-gateway-ws", "BRIDGE_ALLOWED_UIDS of vy-gateway-bridge@4140.service does not have"),
+    ("systemd", EDGE_WS, "User=", "ExecReload=/bin/kill -HUP $MAINPID\nUser=", "a reload would end it"),
+    ("systemd", EDGE_WS, "WatchdogSec=20s", "", "has no watchdog"),
+    ("systemd", EDGE_WS, "INSTANCE=%H-%i ", "INSTANCE=%H ", "2 of edge-ws have the INSTANCE host"),
+    ("systemd", BRIDGE, "RuntimeDirectoryPreserve=yes", "", "takes the other bridges' sockets away"),
+    ("systemd", BRIDGE, "WatchdogSec", "PrivateUsers=yes\nWatchdogSec", "hides from the bridge who connects"),
+    ("systemd", BRIDGE, "Restart=on-failure", "Restart=always", "would take over again"),
+    ("systemd", f"{UNITS}/vy-gateway-edge-ws@.service.d/50-network.conf", "192.0.2.40", "192.0.2.0/24", "may reach the broker 192.0.2.17"),
+    ("systemd", f"{UNITS}/vy-gateway-bridge@.service.d/50-network.conf", "192.0.2.16/28", "", "may not reach the broker"),
+    ("systemd", "deploy/systemd/etc/edge-http.env", "bridge-4150.sock", "bridge-4160.sock", "where no bridge listens"),
+    ("systemd", "deploy/systemd/etc/edge-ws.env", "WS_TRUSTED", "KAFKA_BROKER=x:1\nWS_TRUSTED", "edge-ws reads no setting KAFKA_BROKER"),
+    ("systemd", "deploy/systemd/etc/bridge@4150.env", "PARTITION=1", "PARTITION=0", "KAFKA_REPLY_PARTITION 0 is another bridge's"),
+    ("systemd", "docs/deployment.md", "vy-gateway-edge-ws@4043", "", "fewer than two of vy-gateway-edge-ws@"),
+    ("dockerfile", DOCKERFILE, "EXPOSE 4042 4142", "EXPOSE 4042 4143", "edge-ws exposes other ports than [4042, 4142]"),
+    ("dockerfile", DOCKERFILE, "USER 871:871", "", "bridge-kafka does not run as a user other than root"),
+    ("dockerfile", DOCKERFILE, "deploy/docker/is-ready ", "deploy/docker/is-red ", "copies deploy/docker/is-red, which does not exist"),
+    ("dockerfile", DOCKERFILE, "--from=build /programs/edge-http", "--from=builder /programs/edge-http", "copies from builder, which is no stage"),
+    ("dockerfile", DOCKERFILE, "SERVICES_DIR=", "SERVICE_DIR=", "sets SERVICE_DIR, which edge-http does not read"),
+    ("dockerfile", DOCKERFILE, "ca-certificates libhiredis0.14", "ca-certificates librdkafka1", "only the bridge's image has librdkafka"),
+    ("dockerfile", ".dockerignore", "!Sources", "", "copies Sources, which .dockerignore keeps out"),
+    ("compose", COMPOSE, 'APP_PORT: "4040"', 'APP_PORT: "4041"', "upstreams.conf and the edges' addresses differ"),
+    ("compose", COMPOSE, '"is-ready", "4142"', '"is-ready", "4042"', "asks port 4042, but the admin port of edge-ws is 4142"),
+    ("compose", COMPOSE, '"is-ready", "4141"', '"is-ready", "4141", "/healthz"', "asks for /healthz"),
+    ("compose", COMPOSE, "  stop_grace_period: 20s\n", "", "is killed after 10 s, but may need 14 s"),
+    ("compose", COMPOSE, "INSTANCE: edge-ws-2", "INSTANCE: edge-ws-1", "2 of edge-ws have the INSTANCE edge-ws-1"),
+    ("compose", COMPOSE, "edge-ws:0.1.0", "edge-ws:0.2.0", "its image is not vy-gateway/edge-ws:0.1.0"),
+    ("compose", COMPOSE, "networks: {front: {ipv4_address: 172.30.40.31}, redis: {}}", "networks: {front: {ipv4_address: 172.30.40.31}, redis: {}, kafka: {}}", "is on the broker's network"),
+    ("compose", COMPOSE, "REDIS_HOST: redis", "REDIS_HOTS: redis", "reads no setting REDIS_HOTS"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", "terminationGracePeriodSeconds: 30", "terminationGracePeriodSeconds: 18", "is killed after 13 s, but may need 14 s"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 30", "may need 14 s to stop"),
+    ("kubernetes", f"{BASE}/common.env", "SHUTDOWN_TIMEOUT=10000", "SHUTDOWN_TIMEOUT=40000", "may need 44 s to stop"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", "containerPort: 4142", "containerPort: 4141", "listens on [4042, 4142]"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", READINESS, "", "has no readinessProbe"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "httpGet: {path: /livez, port: http-admin}\n          periodSeconds: 10", "httpGet: {path: /healthz, port: http}\n          periodSeconds: 10", "livenessProbe: asks port 4040"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "enableServiceLinks: false", "enableServiceLinks: true", "a Service could set REDIS_PORT"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "restartPolicy: Always", "", "the bridge is no native sidecar"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", 'command: ["sleep", "5"]', 'command: ["sleep", "25"]', "may need 14 s to stop"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "runAsUser: 872", "runAsUser: 874", "runs as 874, which BRIDGE_ALLOWED_UIDS"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "name: KAFKA_REPLY_PARTITION", "name: KAFKA_REPLY_PARTITON", "reads no setting KAFKA_REPLY_PARTITON"),
+    ("kubernetes", f"{BASE}/edge-http.env", "HTTP_ADMIN_PORT=4141", "HTTP_ADMIN_PORT=4144", "but listens on [4040, 4144]"),
+    ("kubernetes", f"{BASE}/bridge.env", "bridge/bridge.sock", "bridge/b.sock", "where no bridge listens"),
+    ("kubernetes", f"{BASE}/bridge.env", "kafka.svc.cluster.local:9092", "kafka.svc.cluster.local:9094", "but needs [('kafka', 9094)"),
+    ("kubernetes", f"{OVERLAYS}/production/kustomization.yaml", "value: 16}", "value: 17}", "maxReplicas 17 is more than KAFKA_REPLY_PARTITIONS 16"),
+    ("kubernetes", f"{BASE}/availability.yaml", "matchLabels: {app.kubernetes.io/name: vy-gateway-edge-ws}", "matchLabels: {app.kubernetes.io/name: edge-ws}", "has no PodDisruptionBudget"),
+    ("kubernetes", f"{BASE}/network.yaml", "matchLabels: {app.kubernetes.io/name: vy-gateway-edge-http}\n  policyTypes: [Egress]", "matchLabels: {app.kubernetes.io/part-of: vy-gateway}\n  policyTypes: [Egress]", "edge-ws: may connect to"),
+    ("kubernetes", f"{OVERLAYS}/production/secrets-edge-http.yaml", "{name: tokens, mountPath", "{name: kafka, mountPath: /k}\n        - {name: tokens, mountPath", "Kafka's secret is mounted into"),
+    ("kubernetes", f"{OVERLAYS}/production/kustomization.yaml", "- ../../base", "- ../../bases", "kubernetes production:"),
+    ("proxies", f"{PROXIES}/nginx/locations.conf", "proxy_read_timeout 130s", "proxy_read_timeout 60s", "nginx: waits 60 s for an answer, but KAFKA_REPLY_TIMEOUT_MAX is 120 s"),
+    ("proxies", f"{PROXIES}/nginx/locations.conf", "proxy_read_timeout 60s", "proxy_read_timeout 30s", "nginx: ends a WebSocket after 30 s"),
+    ("proxies", f"{PROXIES}/nginx/locations.conf", "error timeout", "error timeout non_idempotent", "nginx: may send a request twice"),
+    ("proxies", f"{PROXIES}/nginx/locations.conf", "location /socket.io/", "location /socketio/", "nginx: sends /socketio/ to edge-ws"),
+    ("proxies", f"{PROXIES}/nginx/gateway.conf", "client_max_body_size 16m", "client_max_body_size 512k", "nginx: refuses bodies above 524288 bytes"),
+    ("proxies", f"{PROXIES}/nginx/gateway.conf", '"$remote_addr $arg_userId"', '"$request_id"', "nginx: does not send all requests of a Socket.IO session"),
+    ("proxies", f"{PROXIES}/nginx/upstreams.conf", "127.0.0.1:4050", "127.0.0.1:4051", "nginx: sends requests to other ports of edge-http"),
+    ("proxies", f"{PROXIES}/nginx/upstreams.conf", "upstream edge_http {", "upstream edge_http {\n    keepalive 32;", "nginx: keeps connections"),
+    ("proxies", f"{PROXIES}/haproxy.cfg", "timeout tunnel 60s", "timeout tunnel 30s", "haproxy: ends a WebSocket after 30 s"),
+    ("proxies", f"{PROXIES}/haproxy.cfg", "    retry-on conn-failure\n", "    retry-on all-retryable-errors\n", "haproxy: may send a request twice: all-retryable-errors"),
+    ("proxies", f"{PROXIES}/haproxy.cfg", "    http-request disable-l7-retry unless METH_GET\n", "", "haproxy: may send a request twice: 503"),
+    ("proxies", f"{PROXIES}/haproxy.cfg", "check port 14043", "check port 4043", "haproxy: checks edge-ws on 4043 at port 4043"),
+    ("proxies", f"{PROXIES}/haproxy.cfg", "httpchk GET /readyz", "httpchk GET /health", "haproxy: checks edge-http by /health"),
+    ("proxies", f"{PROXIES}/haproxy.cfg", "balance hash var(txn.key)", "balance roundrobin", "haproxy: does not send all requests"),
+    ("proxies", f"{PROXIES}/haproxy.cfg", "hard-stop-after 130s", "hard-stop-after 30s", "haproxy: an old process ends after 30 s"),
+    ("proxies", f"{PROXIES}/envoy.yaml", "timeout: 130s, idle_timeout: 130s", "timeout: 15s, idle_timeout: 130s", "envoy: waits 15 s for an answer"),
+    ("proxies", f"{PROXIES}/envoy.yaml", "retry_on: connect-failure,", 'retry_on: "connect-failure,5xx",', "envoy: may send a request twice: 5xx"),
+    ("proxies", f"{PROXIES}/envoy.yaml", "timeout: 0s\n", "timeout: 15s\n", "envoy: ends a WebSocket after 15 s"),
+    ("proxies", f"{PROXIES}/envoy.yaml", "max_requests_per_connection: 1", "max_requests_per_connection: 100", "envoy: keeps connections"),
+    ("proxies", f"{PROXIES}/envoy.yaml", "health_check_config: {port_value: 14040}", "health_check_config: {port_value: 4040}", "envoy: checks edge-http on 4040 at port 4040"),
+    # The program's own settings change, and the files do not.
+    ("proxies", ".env-example", "KAFKA_REPLY_TIMEOUT_MAX=120000", "KAFKA_REPLY_TIMEOUT_MAX=240000", "KAFKA_REPLY_TIMEOUT_MAX is 240 s"),
+    ("proxies", ".env-example", "WS_PING_INTERVAL=25000", "WS_PING_INTERVAL=50000", "a heartbeat may take 70 s"),
+    ("systemd", ".env-example", "SHUTDOWN_TIMEOUT=10000", "SHUTDOWN_TIMEOUT=17000", "may need 21 s"),
+    ("dockerfile", ".env-example", "WS_PORT=4042", "WS_PORT=4044", "edge-ws exposes other ports than [4044, 4142]"),
+]
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """The parts of the repository that the check reads."""
+    for name in ("deploy", "docs"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in (".env-example", "README.md", ".dockerignore", "Package.swift"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("Sources", "Tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("kind", "file", "old", "new", "says"), MISTAKES, ids=[f"{m[0]}: {m[4]}" for m in MISTAKES])
+def test_a_mistake_is_named(copy, kind, file, old, new, says):
+    text = (copy / file).read_text()
+    assert old in text, f"{file} has changed: '{old}' is not in it"
+    (copy / file).write_text(text.replace(old, new))
+    found = KINDS[kind].findings(copy, Settings.read(copy))
+    assert any(says in finding for finding in found), found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_copy_itself_is_right(copy, kind):
+    assert KINDS[kind].findings(copy, Settings.read(copy)) == []
