@@ -62,7 +62,12 @@ import Testing
     }
 
     @Test func countersThatDoNotAnswerAreAnError() async throws {
-        #expect(try await page(site { ["a": ["b": 1]] }, "/counters").text == #"{"a":{"b":1}}"#)
+        // Among other tests the pool may be busy for longer than the patience.
+        var text = ""
+        for _ in 0..<20 where !text.hasPrefix("{") {
+            text = try await page(site { ["a": ["b": 1]] }, "/counters").text
+        }
+        #expect(text == #"{"a":{"b":1}}"#)
         let late = try await page(
             site {
                 try? await Task.sleep(for: .seconds(4))
