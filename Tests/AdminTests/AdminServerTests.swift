@@ -11,9 +11,13 @@ import Testing
 @testable import Shared
 @testable import Telemetry
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// What is answered to which path, without a network.
 @Suite struct AdminSiteTests {
-    private static let telemetry = ProcessTelemetry(.edgeWS)
+    private static let telemetry = ProcessTelemetry(.edgeWS, watch: LoopWatch())
     private let eventLoop = Self.telemetry.watch.eventLoop
 
     private func site(
@@ -37,6 +41,39 @@ import Testing
         let page = try await page(site(), "/livez")
         #expect(page.status == .ok)
         #expect(page.text == #"{"live":true,"stalled":[]}"#)
+    }
+
+    @Test func livezNamesALoopThatHangs() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let watch = LoopWatch(group: group, limit: .milliseconds(600))
+        let telemetry = ProcessTelemetry(.edgeWS, watch: watch)
+        let site = AdminSite(
+            telemetry: telemetry, scraper: telemetry.scraper([]) { true }, counters: { [:] },
+            readiness: { Readiness(missing: []) })
+        let release = Atomic(false)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await watch.run() }
+            group.any().execute { while !release.load(ordering: .relaxed) { usleep(1000) } }
+            func ask() async throws -> AdminSite.Page {
+                try await watch.eventLoop.flatSubmit { site.page(.GET, "/livez", on: watch.eventLoop) }.get()
+            }
+            let deadline = ContinuousClock.now + .seconds(20)
+            var page = try await ask()
+            while page.status == .ok, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(20))
+                page = try await ask()
+            }
+            #expect(page.status == .serviceUnavailable)
+            #expect(page.text.hasPrefix(#"{"live":false,"stalled":["event loop 0 has not turned for "#))
+            release.store(true, ordering: .relaxed)
+            while page.status != .ok, ContinuousClock.now < deadline + .seconds(20) {
+                try await Task.sleep(for: .milliseconds(20))
+                page = try await ask()
+            }
+            #expect(page.status == .ok)
+            tasks.cancelAll()
+        }
+        try await group.shutdownGracefully()
     }
 
     @Test func readyzSaysWhatIsMissing() async throws {

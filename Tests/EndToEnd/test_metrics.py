@@ -412,3 +412,18 @@ def test_a_process_that_was_stopped_as_a_whole_lives(stack):
     lag = series(scrape(stack.admin["edge-ws-2"]))
     assert lag[("vy_gateway_executor_lag_seconds_bucket", ("executor", "event_loop"), ("le", "+Inf"))] > lag[
         ("vy_gateway_executor_lag_seconds_bucket", ("executor", "event_loop"), ("le", "10"))]
+
+
+def test_what_waits_for_a_client_is_counted(stack):
+    """A polling client that has joined and asks for nothing more."""
+    port, user = stack.ports["edge-ws-2"], f"metrics-wait-{time.time()}"
+    polling = f"/socket.io/?EIO=4&transport=polling&userId={user}"
+    sid = json.loads(request(port, "GET", polling).body[1:])["sid"]
+    before = value(stack.admin["edge-ws-2"], "socketio_buffered_bytes")
+    assert request(port, "POST", f"{polling}&sid={sid}", b"40/finance-payments,").body == b"ok"
+    stack.kafka.produce("payment-status-update", json.dumps({"id": "x" * 1000, "userId": user}).encode(), key=user)
+    wait_until(lambda: value(stack.admin["edge-ws-2"], "socketio_buffered_bytes") > before + 1000, 10, "the update waits")
+    while b"x" * 1000 not in request(port, "GET", f"{polling}&sid={sid}").body:
+        pass
+    wait_until(lambda: value(stack.admin["edge-ws-2"], "socketio_buffered_bytes") <= before, 10, "it has left")
+    request(port, "POST", f"{polling}&sid={sid}", b"1")
