@@ -23,6 +23,13 @@ public final class ProcessTelemetry: Sendable {
         }
     }
 
+    /// For tests: counts nothing.
+    init(_ process: Metric.Process, watch: LoopWatch) {
+        self.process = process
+        self.watch = watch
+        registry = MetricRegistry()
+    }
+
     func scraper(_ parts: [ScrapePart], isReady: @escaping @Sendable () -> Bool) -> Scraper {
         let (process, version, watch) = (process, version, watch)
         return Scraper(process: process, registry: registry, parts: parts, eventLoop: watch.eventLoop) {

@@ -54,6 +54,7 @@ public enum Metric: String, CaseIterable, Sendable {
     case socketSessionsOpened = "socketio_sessions_opened_total"
     case socketUpgrades = "socketio_upgrades_total"
     case socketSessionsEnded = "socketio_sessions_ended_total"
+    case socketBufferedBytes = "socketio_buffered_bytes"
     case socketSockets = "socketio_sockets"
     case socketRooms = "socketio_rooms"
     case socketUsers = "vy_gateway_socket_users"

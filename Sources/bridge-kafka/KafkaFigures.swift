@@ -73,7 +73,7 @@ struct KafkaFigures: Decodable {
                 "kafka", items: msg_cnt, itemsLimit: msg_max, bytes: msg_size, bytesLimit: msg_size_max)
         }
         if let cgrp { samples.append(Sample(.kafkaRebalances, client, count: cgrp.rebalance_cnt)) }
-        // The group's coordinator is one of the others once more, and what a client begins with has no number at first.
+        // The coordinator is one of the others once more; what a client begins with has no number.
         for broker in brokers.values where broker.nodeid >= 0 && broker.source != "logical" {
             samples += broker.samples(client)
         }

@@ -69,7 +69,7 @@ final class GatewayResponder: HTTPResponder {
 
     func respond(to request: Request, context: Context) async throws -> Response {
         if request.uri.path == HealthCheck.path { return health.response(to: request.method) }
-        let start = ContinuousClock.now
+        let start = NIODeadline.now()
         let id = BridgeRequestID.random()
         let requestID = RequestRules.requestID(request.headers, fallback: id.description)
         var response: Response
@@ -88,7 +88,7 @@ final class GatewayResponder: HTTPResponder {
         }
         response.headers[RequestRules.requestIDField] = requestID
         cors.apply(to: &response, origin: request.headers[.origin])
-        let duration = ContinuousClock.now - start
+        let duration = NIODeadline.now() - start
         figures.ended(
             request.method, meter, status: response.status.code, problem: problem, after: duration)
         logger.log(
@@ -96,7 +96,7 @@ final class GatewayResponder: HTTPResponder {
             metadata: [
                 "method": "\(request.method.rawValue)", "path": "\(CardNumber.masked(request.uri.path))",
                 "status": "\(response.status.code)", "requestId": "\(requestID)",
-                "durationMs": "\(duration.milliseconds)",
+                "durationMs": "\(duration.nanoseconds / 1_000_000)",
             ])
         return response
     }

@@ -6,6 +6,7 @@ extension SocketIOServer {
     func samples(_ configuration: SocketIOConfiguration) async -> [Sample] {
         let statistics = statistics
         let occupancy = await occupancy()
+        let bufferedBytes = await bufferedBytes()
         return [
             Sample(
                 .socketSessions, "polling", count: max(0, statistics.sessions - statistics.webSockets)),
@@ -13,6 +14,7 @@ extension SocketIOServer {
             Sample(.socketSessionsOpened, "polling", count: statistics.begunByPolling),
             Sample(.socketSessionsOpened, "websocket", count: statistics.begunOnWebSocket),
             Sample(.socketUpgrades, count: statistics.upgrades),
+            Sample(.socketBufferedBytes, count: bufferedBytes),
             Sample(.socketSockets, count: occupancy.sockets), Sample(.socketRooms, count: occupancy.rooms),
         ]
             + EngineCloseReason.allCases.map {

@@ -4,11 +4,13 @@ import http.client
 import json
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from harness.active_campaign import SYNC, active_campaign, pay, telling
 from harness.extra import Raw, edge_ws
 from harness.http import Answer, request
 from harness.processes import wait_until
@@ -314,3 +316,114 @@ def test_a_bridge_that_stops_says_so_at_once(stack):
     wait_until(lambda: request(port, "GET", "/readyz").status == 503, 1, "the readiness", pause=0.005)
     assert any(text.startswith("draining") for text in request(port, "GET", "/readyz").json()["missing"])
     assert slow.getresponse().status == 201
+
+
+# What is counted only sometimes
+
+
+def grew(port: int, before: dict[tuple, float], name: str, **labels: str) -> float:
+    key = (name, *sorted(labels.items()))
+    return series(scrape(port)).get(key, 0) - before.get(key, 0)
+
+
+def test_keys_are_counted_by_what_became_of_them(stack):
+    port, key = stack.admin["edge-http"], f"metrics-keys-{time.time()}"
+    before = series(scrape(port))
+    for user, status in (("1", 201), ("1", 201), ("2", 422)):
+        assert stack.create(user, headers={"Idempotency-Key": key}).status == status
+    for outcome in ("sent", "replayed", "other_body"):
+        assert grew(port, before, "vy_gateway_idempotency_requests_total", outcome=outcome) == 1
+
+
+def test_rates_are_counted(stack):
+    with edge_http(stack, "http-rate-metrics", RATE_LIMIT_ADDRESS=1) as process:
+        assert [stack.create(port=process.port).status for _ in range(3)] == [201, 429, 429]
+        assert value(process.admin, "vy_gateway_rate_limit_requests_total", outcome="passed") == 1
+        assert value(process.admin, "vy_gateway_rate_limit_requests_total", outcome="refused") == 2
+        assert value(process.admin, "vy_gateway_http_outcomes_total", outcome="limited") == 2
+
+
+def test_looks_into_the_cache_are_counted(stack):
+    with edge_http(stack, "http-cache-metrics", CACHE_TTL=60_000) as process:
+        intent_id = stack.create(port=process.port).json()["id"]
+
+        def get() -> str:
+            return stack.post("/payment-intents/get", {"id": intent_id}, port=process.port).headers["cache-status"]
+
+        before = series(scrape(process.admin))
+        wait_until(lambda: "hit" in get(), 5, "a kept answer")
+        assert grew(process.admin, before, "vy_gateway_cache_lookups_total", outcome="fresh") == 1
+        assert grew(process.admin, before, "vy_gateway_cache_lookups_total", outcome="none") >= 1
+
+
+def test_contacts_are_counted(stack):
+    with active_campaign(stack) as server, telling(stack, server) as edge:
+        pay(stack, edge, "metrics@x.example")
+        server.wait(SYNC)
+        wait_until(lambda: value(edge.admin, "vy_gateway_activecampaign_attempts_total", outcome="delivered") == 1, 10, "the count")
+        wait_until(lambda: value(edge.admin, "vy_gateway_queue_items", queue="activecampaign") == 0, 10, "an empty queue")
+        assert value(edge.admin, "vy_gateway_queue_items_limit", queue="activecampaign") == 100_000
+
+
+def test_upgrades_updates_and_recoveries_are_counted(stack, listen):
+    port, user = stack.admin["edge-ws-1"], f"metrics-{time.time()}"
+    before = series(scrape(port))
+    listener = listen(1, user=user, transport="upgrade")
+    wait_until(lambda: grew(port, before, "socketio_upgrades_total") == 1, 10, "the upgrade")
+    assert grew(port, before, "socketio_sessions_opened_total", transport="polling") == 1
+    stack.kafka.produce("payment-status-update", json.dumps({"id": "pi", "userId": user}).encode(), key=user)
+    listener.wait_for(1)
+    assert grew(port, before, "vy_gateway_updates_emitted_total") == 1
+    with Raw(stack.ports["edge-ws-1"], f"&userId={user}") as client:
+        pid = client.join()[1]["pid"]
+    with Raw(stack.ports["edge-ws-1"], f"&userId={user}") as client:
+        assert client.join({"pid": pid})[1]["pid"] == pid
+    assert grew(port, before, "vy_gateway_socket_recoveries_total", outcome="recovered") == 1
+    assert grew(stack.admin["bridge"], {}, "vy_gateway_status_updates_total", outcome="written") >= 1
+
+
+@pytest.mark.disturbs
+def test_without_redis(stack):
+    """What is refused for it is counted, and /metrics does not wait."""
+    stack.redis.kill()
+    port = stack.admin["edge-http"]
+    before = series(scrape(port))
+    wait_until(lambda: value(port, "vy_gateway_redis_up", connection="commands") == 0, 5, "the connection is gone")
+    assert stack.create(headers={"Idempotency-Key": "metrics-away"}).status == 503
+    assert grew(port, before, "vy_gateway_idempotency_requests_total", outcome="unavailable") == 1
+    assert grew(port, before, "vy_gateway_redis_errors_total", code="not connected") >= 1
+    assert healthz(stack.ports["edge-http"]).status == 200, "requests without a key go on"
+    wait_until(lambda: healthz(stack.ports["edge-ws-1"]).status == 503, 5, "sockets get nothing")
+    start = time.monotonic()
+    for number in admin(stack).values():
+        scrape(number)
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.disturbs
+def test_a_process_that_was_stopped_as_a_whole_lives(stack):
+    """All its loops are late, and none of them hangs."""
+    process = stack.ws[1]
+    process.child.send_signal(signal.SIGSTOP)
+    time.sleep(11)
+    process.child.send_signal(signal.SIGCONT)
+    for _ in range(20):
+        assert request(stack.admin["edge-ws-2"], "GET", "/livez").json() == {"live": True, "stalled": []}
+    lag = series(scrape(stack.admin["edge-ws-2"]))
+    assert lag[("vy_gateway_executor_lag_seconds_bucket", ("executor", "event_loop"), ("le", "+Inf"))] > lag[
+        ("vy_gateway_executor_lag_seconds_bucket", ("executor", "event_loop"), ("le", "10"))]
+
+
+def test_what_waits_for_a_client_is_counted(stack):
+    """A polling client that has joined and asks for nothing more."""
+    port, user = stack.ports["edge-ws-2"], f"metrics-wait-{time.time()}"
+    polling = f"/socket.io/?EIO=4&transport=polling&userId={user}"
+    sid = json.loads(request(port, "GET", polling).body[1:])["sid"]
+    before = value(stack.admin["edge-ws-2"], "socketio_buffered_bytes")
+    assert request(port, "POST", f"{polling}&sid={sid}", b"40/finance-payments,").body == b"ok"
+    stack.kafka.produce("payment-status-update", json.dumps({"id": "x" * 1000, "userId": user}).encode(), key=user)
+    wait_until(lambda: value(stack.admin["edge-ws-2"], "socketio_buffered_bytes") > before + 1000, 10, "the update waits")
+    while b"x" * 1000 not in request(port, "GET", f"{polling}&sid={sid}").body:
+        pass
+    wait_until(lambda: value(stack.admin["edge-ws-2"], "socketio_buffered_bytes") <= before, 10, "it has left")
+    request(port, "POST", f"{polling}&sid={sid}", b"1")

@@ -93,11 +93,11 @@ import Testing
     @Test func aRequestIsTimedByItsStatus() {
         withMetricsFactory(registry) {
             let meter = RequestMeter(method: "POST", route: "/a/b")
-            meter.record(status: 200, .milliseconds(1))
-            meter.record(status: 200, .milliseconds(3))
-            meter.record(status: 599, .milliseconds(3))
-            meter.record(status: 99, .milliseconds(3))
-            meter.record(status: 600, .milliseconds(3))
+            meter.record(status: 200, nanoseconds: 1_000_000)
+            meter.record(status: 200, nanoseconds: 3_000_000)
+            meter.record(status: 599, nanoseconds: 3_000_000)
+            meter.record(status: 99, nanoseconds: 3_000_000)
+            meter.record(status: 600, nanoseconds: 3_000_000)
         }
         #expect(registry.snapshot()[.httpDuration]?.count == 2)
         #expect(value(.httpDuration, "POST", "/a/b", "200") == 2)

@@ -55,7 +55,7 @@ struct EngineSessionMachine {
     private var phase = Phase.open
     private var isPolled = false
     private var queue: Deque<EnginePacket> = []
-    private var queuedBytes = 0
+    private(set) var queuedBytes = 0
     /// When the next ping leaves, or nil while one awaits its pong.
     private var pingAt: NIODeadline?
     private var pongBy: NIODeadline

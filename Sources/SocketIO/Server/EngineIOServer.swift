@@ -52,6 +52,24 @@ public final class EngineIOServer: Sendable {
         return statistics
     }
 
+    /// Bytes that wait for clients. The sessions are asked in parts, so that no event loop is held up by many of them.
+    public func bufferedBytes() async -> Int {
+        let sessions = state.withLock { Array($0.sessions.values) }
+        var total = 0
+        for part in Dictionary(grouping: sessions, by: { ObjectIdentifier($0.eventLoop) }).values {
+            for start in stride(from: 0, to: part.count, by: Self.askedAtOnce) {
+                let some = part[start..<min(start + Self.askedAtOnce, part.count)]
+                let bytes = try? await part[start].eventLoop.submit {
+                    some.reduce(0) { $0 + $1.value.bufferedBytes }
+                }.get()
+                total += bytes ?? 0
+            }
+        }
+        return total
+    }
+
+    private static let askedAtOnce = 1000
+
     // MARK: - Life
 
     /// Binds and accepts.

@@ -42,6 +42,8 @@ public final class EngineSession: Timed {
     }
 
     var eventLoop: any EventLoop { loop.eventLoop }
+    /// Bytes that wait for the client.
+    var bufferedBytes: Int { machine.queuedBytes + (link?.bufferedBytes ?? 0) }
 
     func start(_ application: any EngineIOApplication) {
         self.application = application

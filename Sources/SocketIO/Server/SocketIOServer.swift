@@ -50,6 +50,9 @@ public final class SocketIOServer: Sendable {
 
     public var statistics: SocketIOStatistics { engine.statistics }
 
+    /// Bytes that wait for clients.
+    public func bufferedBytes() async -> Int { await engine.bufferedBytes() }
+
     /// How many sockets there are, and rooms, where a room counts on each event loop that has a socket of it.
     public func occupancy() async -> (sockets: Int, rooms: Int) {
         var all = (sockets: 0, rooms: 0)

@@ -9,6 +9,9 @@ struct WebSocketLink: Sendable, Equatable {
     /// False when more waits than the client may leave untaken: the channel's high-water mark is that limit.
     var isWritable: Bool { channel.isWritable || !channel.isActive }
 
+    /// Bytes that the client has not taken. On the channel's event loop.
+    var bufferedBytes: Int { (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
+
     func send(_ packets: [EnginePacket]) {
         channel.writeAndFlush(ByteBuffer(webSocketFramesOf: packets), promise: nil)
     }

@@ -1,5 +1,6 @@
 import CoreMetrics
 import HTTPTypes
+import NIOCore
 import Operations
 import Synchronization
 import Telemetry
@@ -16,6 +17,8 @@ final class RequestFigures: Sendable {
     private let unmatched: [String: RequestMeter]
     private let otherMethod = RequestMeter(method: "_OTHER", route: "unmatched")
     private let outcomes = CounterSet<RequestOutcome>(.httpOutcomes)
+    /// The one of them that counts most requests.
+    private let answered = Counter(.httpOutcomes, RequestOutcome.answered.rawValue)
     private let problems = Mutex<[String: Counter]>([:])
 
     init() {
@@ -28,11 +31,13 @@ final class RequestFigures: Sendable {
     ///   - problem: nil for an answer, which may be a service's error.
     func ended(
         _ method: HTTPRequest.Method, _ meter: RequestMeter?, status: Int, problem: Problem?,
-        after duration: Duration
+        after duration: TimeAmount
     ) {
-        (meter ?? unmatched[method.rawValue] ?? otherMethod).record(status: status, duration)
+        (meter ?? unmatched[method.rawValue] ?? otherMethod)
+            .record(status: status, nanoseconds: duration.nanoseconds)
         guard let problem else {
-            return outcomes.count(status >= 400 ? .serviceError : status == 202 ? .pending : .answered)
+            if status < 400, status != 202 { return answered.increment() }
+            return outcomes.count(status == 202 ? .pending : .serviceError)
         }
         outcomes.count(problem.requestOutcome)
         count(problem.code)
