@@ -91,8 +91,8 @@ extension Metric {
         case .httpDuration:
             Definition(
                 kind: .histogram(.ofAnswers),
-                help: "Time from a request's header to its answer; route is an operation's path, or "
-                    + "unmatched.",
+                help: "Time from a request's header to its answer; route is an operation's path, "
+                    + "/operations/{id} or unmatched.",
                 labels: ["method", "route", "status"], processes: [.edgeHTTP])
         case .httpOutcomes:
             Definition(

@@ -116,6 +116,7 @@ final class GatewayResponder: HTTPResponder {
         }
         if let response = try documentation?.respond(to: request) { return response }
         if request.uri.path.hasPrefix(OperationPage.prefix) {
+            if request.method == .get { meter = figures.operation }
             return try await operation(request, peer: peer)
         }
         switch catalog.current.routes.match(method: request.method.rawValue, path: request.uri.path) {

@@ -129,6 +129,15 @@ def test_problems_are_counted_by_what_they_mean(stack):
         assert value(port, "vy_gateway_http_problems_total", code=code) == codes + 1
 
 
+def test_ids_of_operations_are_one_route(stack):
+    port = stack.admin["edge-http"]
+    labels = {"method": "GET", "route": "/operations/{id}", "status": "404"}
+    before = value(port, "http_server_request_duration_seconds_count", **labels)
+    for number in range(3):
+        assert request(stack.ports["edge-http"], "GET", f"/operations/{number:032x}").status == 404
+    assert value(port, "http_server_request_duration_seconds_count", **labels) == before + 3
+
+
 def test_strange_requests_make_no_series(stack):
     """Paths, methods and events that clients make up."""
     http_port, ws_port = stack.ports["edge-http"], stack.ports["edge-ws-1"]
@@ -316,6 +325,7 @@ def test_a_bridge_that_stops_says_so_at_once(stack):
     wait_until(lambda: request(port, "GET", "/readyz").status == 503, 1, "the readiness", pause=0.005)
     assert any(text.startswith("draining") for text in request(port, "GET", "/readyz").json()["missing"])
     assert slow.getresponse().status == 201
+    assert stack.bridge.wait(10) == 0
 
 
 # What is counted only sometimes

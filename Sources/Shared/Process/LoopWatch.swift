@@ -5,31 +5,31 @@ import Synchronization
 
 /// Whether the event loops and the concurrency pool turn: each has a timer that runs every ``interval``.
 ///
-/// A thread of its own has such a timer too, and judges the others by it and not by the clock, so that a process that was
-/// stopped as a whole (by a signal, or with its machine) is not taken for one that hangs when it goes on.
+/// A thread of its own has such a timer too, and judges the others by how often that has run since, not by the clock: a
+/// process that was stopped as a whole (by a signal, or with its machine) is not taken for one that hangs when it goes on.
 public final class LoopWatch: Service {
     public enum Executor: String, CaseIterable, Sendable {
         case eventLoop = "event_loop"
         case pool
     }
 
-    /// When a timer last ran, on the monotonic clock.
+    /// When a timer last ran: on the monotonic clock, and by the watching thread's count.
     private final class Turn: Sendable {
         let name: String
-        private let nanoseconds: Atomic<UInt64>
+        private let nanoseconds = Atomic(NIODeadline.now().uptimeNanoseconds)
+        private let count = Atomic(0)
 
-        init(_ name: String) {
-            self.name = name
-            nanoseconds = Atomic(NIODeadline.now().uptimeNanoseconds)
-        }
+        init(_ name: String) { self.name = name }
 
-        var last: UInt64 { nanoseconds.load(ordering: .relaxed) }
+        /// Turns of the watching thread since.
+        func age(at now: Int) -> Int { max(0, now - count.load(ordering: .relaxed)) }
 
         /// - Returns: nanoseconds since the last turn.
-        func turned() -> UInt64 {
-            let now = NIODeadline.now().uptimeNanoseconds
-            let last = nanoseconds.exchange(now, ordering: .relaxed)
-            return now > last ? now - last : 0
+        func turned(at now: Int) -> Int64 {
+            count.store(now, ordering: .relaxed)
+            let time = NIODeadline.now().uptimeNanoseconds
+            let last = nanoseconds.exchange(time, ordering: .relaxed)
+            return time > last ? Int64(clamping: time - last) : 0
         }
     }
 
@@ -43,7 +43,8 @@ public final class LoopWatch: Service {
     private let loops: [any EventLoop]
     private let turns: [Turn]
     private let pool = Turn("the concurrency pool")
-    private let own = Turn("watch")
+    /// Turns of the watching thread.
+    private let count = Atomic(0)
     private let limit: TimeAmount
     private let onTurn: @Sendable (Executor, _ late: Duration) -> Void
 
@@ -63,7 +64,7 @@ public final class LoopWatch: Service {
     /// Watches until the process has stopped all that was started after this.
     public func run() async throws {
         let tasks = watch()
-        _ = pool.turned()
+        _ = pool.turned(at: now)
         try? await cancelWhenGracefulShutdown {
             while true {
                 try await Task.sleep(for: .nanoseconds(Self.interval.nanoseconds))
@@ -73,14 +74,15 @@ public final class LoopWatch: Service {
         for task in tasks { task.cancel() }
     }
 
+    private var now: Int { count.load(ordering: .relaxed) }
+
     private func watch() -> [RepeatedTask] {
-        let own = own
-        let watching = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.interval) { _ in
-            _ = own.turned()
-        }
+        let watching = eventLoop.scheduleRepeatedTask(
+            initialDelay: Self.interval, delay: Self.interval
+        ) { _ in self.count.add(1, ordering: .relaxed) }
         return [watching]
             + zip(loops, turns).map { loop, turn in
-                _ = turn.turned()
+                _ = turn.turned(at: now)
                 return loop.scheduleRepeatedTask(initialDelay: Self.interval, delay: Self.interval) { _ in
                     self.turned(turn, .eventLoop)
                 }
@@ -88,23 +90,24 @@ public final class LoopWatch: Service {
     }
 
     private func turned(_ turn: Turn, _ executor: Executor) {
-        let late = Int64(clamping: turn.turned()) - Self.interval.nanoseconds
-        onTurn(executor, .nanoseconds(max(0, late)))
+        onTurn(executor, .nanoseconds(max(0, turn.turned(at: now) - Self.interval.nanoseconds)))
     }
 
-    /// How long ago the latest loop turned, as the watching thread sees it.
+    /// How long ago the latest loop turned, in whole turns of the watching thread.
     public func lastTurn(of executor: Executor) -> Duration {
-        let oldest = executor == .pool ? pool.last : turns.map(\.last).min() ?? own.last
-        return .nanoseconds(Int64(clamping: own.last > oldest ? own.last - oldest : 0))
+        let turns = executor == .pool ? [pool] : turns
+        return Self.duration(turns.map { $0.age(at: now) }.max() ?? 0)
     }
 
     /// One sentence for each loop that does not turn; empty when the process lives.
     public var stalled: [String] {
-        let now = own.last
+        let now = now
         return (turns + [pool]).compactMap { turn in
-            let last = turn.last
-            guard now > last, now - last > UInt64(limit.nanoseconds) else { return nil }
-            return "\(turn.name) has not turned for \((now - last) / 1_000_000_000) s"
+            let age = Self.duration(turn.age(at: now))
+            guard age > .nanoseconds(limit.nanoseconds) else { return nil }
+            return "\(turn.name) has not turned for \(age.components.seconds) s"
         }
     }
+
+    private static func duration(_ turns: Int) -> Duration { .nanoseconds(interval.nanoseconds) * turns }
 }

@@ -52,23 +52,35 @@ public final class EngineIOServer: Sendable {
         return statistics
     }
 
-    /// Bytes that wait for clients. The sessions are asked in parts, so that no event loop is held up by many of them.
+    /// Bytes that wait for clients.
     public func bufferedBytes() async -> Int {
         let sessions = state.withLock { Array($0.sessions.values) }
-        var total = 0
-        for part in Dictionary(grouping: sessions, by: { ObjectIdentifier($0.eventLoop) }).values {
-            for start in stride(from: 0, to: part.count, by: Self.askedAtOnce) {
-                let some = part[start..<min(start + Self.askedAtOnce, part.count)]
-                let bytes = try? await part[start].eventLoop.submit {
-                    some.reduce(0) { $0 + $1.value.bufferedBytes }
-                }.get()
-                total += bytes ?? 0
-            }
+        var bytes = 0
+        var links: [WebSocketLink] = []
+        await Self.ask(sessions, on: \.eventLoop) { session in
+            (session.value.queuedBytes, session.value.webSocket)
+        } take: { waiting, link in
+            bytes += waiting
+            if let link { links.append(link) }
         }
-        return total
+        // A session that was upgraded may have its WebSocket on another loop than its own.
+        await Self.ask(links, on: \.channel.eventLoop, \.bufferedBytes) { bytes += $0 }
+        return bytes
     }
 
-    private static let askedAtOnce = 1000
+    /// Asks each item on its event loop, a thousand at a time, so that no loop is held up by many of them.
+    private static func ask<Item: Sendable, Answer: Sendable>(
+        _ items: [Item], on eventLoop: (Item) -> any EventLoop,
+        _ answer: @escaping @Sendable (Item) -> Answer, take: (Answer) -> Void
+    ) async {
+        for part in Dictionary(grouping: items, by: { ObjectIdentifier(eventLoop($0)) }).values {
+            for start in stride(from: 0, to: part.count, by: 1000) {
+                let some = part[start..<min(start + 1000, part.count)]
+                let answers = try? await eventLoop(part[start]).submit { some.map(answer) }.get()
+                answers?.forEach(take)
+            }
+        }
+    }
 
     // MARK: - Life
 

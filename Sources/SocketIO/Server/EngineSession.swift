@@ -42,8 +42,9 @@ public final class EngineSession: Timed {
     }
 
     var eventLoop: any EventLoop { loop.eventLoop }
-    /// Bytes that wait for the client.
-    var bufferedBytes: Int { machine.queuedBytes + (link?.bufferedBytes ?? 0) }
+    /// Bytes that wait for the client's next GET.
+    var queuedBytes: Int { machine.queuedBytes }
+    var webSocket: WebSocketLink? { link }
 
     func start(_ application: any EngineIOApplication) {
         self.application = application

@@ -15,6 +15,8 @@ final class RequestFigures: Sendable {
 
     /// Of requests that no operation takes, by method.
     private let unmatched: [String: RequestMeter]
+    /// Of late answers that are asked for.
+    let operation = RequestMeter(method: "GET", route: OperationPage.prefix + "{id}")
     private let otherMethod = RequestMeter(method: "_OTHER", route: "unmatched")
     private let outcomes = CounterSet<RequestOutcome>(.httpOutcomes)
     /// The one of them that counts most requests.

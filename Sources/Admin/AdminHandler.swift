@@ -1,0 +1,64 @@
+import NIOCore
+import NIOHTTP1
+
+/// One connection of an operator, or of what scrapes.
+final class AdminHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// Bytes of bodies that are read and dropped.
+    private static let mostUnwanted = 65_536
+
+    private let site: AdminSite
+    private var head: HTTPRequestHead?
+    private var unwanted = 0
+
+    init(_ site: AdminSite) { self.site = site }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): self.head = head
+        // Nothing here takes a body.
+        case .body(let part):
+            unwanted += part.readableBytes
+            if unwanted > Self.mostUnwanted { context.close(promise: nil) }
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            answer(head, context)
+        }
+    }
+
+    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let path = head.uri.prefix { $0 != "?" }
+        site.page(head.method, path, on: context.eventLoop).assumeIsolated().whenSuccess {
+            self.write($0, head, context)
+        }
+    }
+
+    private func write(_ page: AdminSite.Page, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        var headers = HTTPHeaders([
+            ("content-type", page.contentType), ("content-length", String(page.text.utf8.count)),
+            ("cache-control", "no-store"),
+        ])
+        if page.status == .methodNotAllowed { headers.add(name: "allow", value: "GET, HEAD") }
+        if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
+        context.write(
+            wrapOutboundOut(.head(.init(version: .http1_1, status: page.status, headers: headers))),
+            promise: nil)
+        if head.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: page.text)))), promise: nil)
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in
+            if !head.isKeepAlive { context.close(promise: nil) }
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { return context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
