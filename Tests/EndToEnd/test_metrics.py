@@ -347,6 +347,8 @@ def test_keys_are_counted_by_what_became_of_them(stack):
 
 def test_rates_are_counted(stack):
     with edge_http(stack, "http-rate-metrics", RATE_LIMIT_ADDRESS=1) as process:
+        # Without Redis, to which it may still be connecting, requests pass.
+        wait_until(lambda: value(process.admin, "vy_gateway_redis_up", connection="commands") == 1, 10, "Redis")
         assert [stack.create(port=process.port).status for _ in range(3)] == [201, 429, 429]
         assert value(process.admin, "vy_gateway_rate_limit_requests_total", outcome="passed") == 1
         assert value(process.admin, "vy_gateway_rate_limit_requests_total", outcome="refused") == 2

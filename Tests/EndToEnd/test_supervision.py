@@ -39,7 +39,7 @@ def supervised(stack, tmp_path):
 def test_a_process_tells_when_it_listens_lives_and_drains(supervised, name):
     process, supervisor = supervised(name, abstract=name == "edge-http")
     supervisor.wait_for("READY=1", 20)
-    assert any(entry.get("message") == "listening" for entry in process.log_entries()), "ready means that it listens"
+    process.wait_log("listening", 2)
     signs = supervisor.messages(3 * WATCHDOG)
     assert {text for _, text in signs} == {"WATCHDOG=1"}
     assert 4 <= len(signs) <= 7, "twice in the time that it may be silent"
