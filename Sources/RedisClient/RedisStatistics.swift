@@ -27,6 +27,13 @@ public struct RedisStatistics: Sendable {
     }
 }
 
+extension RedisClient {
+    /// For a scrape.
+    public func samples() async -> [Sample] {
+        await statistics().samples + [Sample(.redisUp, "commands", value: missing == nil ? 1 : 0)]
+    }
+}
+
 /// Counts how commands ended.
 struct CommandMeter: Sendable {
     private let duration = Timer(.redisDuration)

@@ -30,10 +30,7 @@ struct BridgeKafka: AsyncParsableCommand {
                 parts: [
                     ScrapePart("bridge") { await bridge.samples() },
                     ScrapePart("kafka") { bridge.kafkaSamples() },
-                    ScrapePart("redis") {
-                        await redis.statistics().samples
-                            + [Sample(.redisUp, "commands", value: redis.missing == nil ? 1 : 0)]
-                    },
+                    ScrapePart("redis") { await redis.samples() },
                 ],
                 counters: { await bridge.counts() }
             ) {

@@ -125,10 +125,7 @@ struct EdgeHTTP: AsyncParsableCommand {
     ) -> [ScrapePart] {
         [
             ScrapePart("bridge") { await bridge.samples() },
-            ScrapePart("redis") {
-                await redis.statistics().samples
-                    + [Sample(.redisUp, "commands", value: redis.missing == nil ? 1 : 0)]
-            },
+            ScrapePart("redis") { await redis.samples() },
             ScrapePart("activecampaign") { await activeCampaign?.samples() ?? [] },
             ScrapePart("clients") {
                 responder.samples + background.samples + clients.faults.samples + (rates?.samples ?? [])
