@@ -22,8 +22,9 @@ import Testing
 
     @Test func aLineIsOneJSONObject() throws {
         let text = try Self.output { writer in
-            let handler = JSONLogHandler(
-                Self.settings(["APP": "app", "INSTANCE": "i-1", "CONTEXT": "ctx"]), process: "edge-http",
+            let handler = ProcessLogHandler(
+                JSONLogFormat(
+                    Self.settings(["APP": "app", "INSTANCE": "i-1", "CONTEXT": "ctx"]), process: "edge-http"),
                 threshold: LogThreshold(.info), writer: writer)
             let logger = Logger(label: "test") { _ in handler }
             logger.warning("a \"quoted\"\nmessage", metadata: ["port": "4040"])
@@ -45,8 +46,9 @@ import Testing
 
     @Test func nestedMetadataIsJSONAsWell() throws {
         let text = try Self.output { writer in
-            let handler = JSONLogHandler(
-                Self.settings([:]), process: "edge-http", threshold: LogThreshold(.info), writer: writer)
+            let handler = ProcessLogHandler(
+                JSONLogFormat(Self.settings([:]), process: "edge-http"), threshold: LogThreshold(.info),
+                writer: writer)
             Logger(label: "test") { _ in handler }.info(
                 "summary",
                 metadata: [
@@ -59,8 +61,8 @@ import Testing
 
     @Test func atATerminalAnEntryIsALineForAPerson() throws {
         let text = try Self.output { writer in
-            let handler = TerminalLogHandler(
-                threshold: LogThreshold(.info), isColoured: false, writer: writer)
+            let handler = ProcessLogHandler(
+                TerminalLogFormat(isColoured: false), threshold: LogThreshold(.info), writer: writer)
             Logger(label: "test") { _ in handler }.warning("a message", metadata: ["port": "4040", "b": "1"])
         }
         #expect(text.dropFirst(12) == " WARNING  a message b=1 port=4040\n")
@@ -69,7 +71,8 @@ import Testing
 
     @Test func coloursAreForTheLevelAndTheFieldsAndNobodyElseHasControl() throws {
         let text = try Self.output { writer in
-            let handler = TerminalLogHandler(threshold: LogThreshold(.info), isColoured: true, writer: writer)
+            let handler = ProcessLogHandler(
+                TerminalLogFormat(isColoured: true), threshold: LogThreshold(.info), writer: writer)
             Logger(label: "test") { _ in handler }.error("a\u{1B}[2Jb\nc", metadata: ["x": "\u{9B}2J"])
         }
         #expect(
@@ -77,11 +80,27 @@ import Testing
                 == " \u{1B}[31mERROR\u{1B}[0m    a\\u{1B}[2Jb\\nc\u{1B}[2m x=\\u{009B}2J\u{1B}[0m\n")
     }
 
+    @Test(arguments: [true, false])
+    func linesAreCountedInEitherFormat(_ isJSON: Bool) throws {
+        func warnings() -> Int { LogFigures.lines.first { $0.level == "warning" }?.count ?? 0 }
+        let before = warnings()
+        _ = try Self.output { writer in
+            let format: any LogFormat =
+                isJSON
+                ? JSONLogFormat(Self.settings(), process: "edge-http") : TerminalLogFormat(isColoured: true)
+            let handler = ProcessLogHandler(format, threshold: LogThreshold(.info), writer: writer)
+            let logger = Logger(label: "test") { _ in handler }
+            for _ in 0..<1000 { logger.warning("counted") }
+        }
+        // Other tests may log as well.
+        #expect(warnings() >= before + 1000)
+    }
+
     @Test func theLevelChangesForAllLoggersThatHaveNoneOfTheirOwn() throws {
         let threshold = LogThreshold(.warning)
         let text = try Self.output { writer in
-            let handler = JSONLogHandler(
-                Self.settings(), process: "edge-http", threshold: threshold, writer: writer)
+            let handler = ProcessLogHandler(
+                JSONLogFormat(Self.settings(), process: "edge-http"), threshold: threshold, writer: writer)
             let logger = Logger(label: "test") { _ in handler }
             var quiet = logger
             quiet.logLevel = .error

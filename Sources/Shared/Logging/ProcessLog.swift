@@ -13,14 +13,13 @@ struct ProcessLog {
     /// Makes it the one that all loggers of the process write to.
     static func bootstrap(_ settings: CommonSettings, process: String, writer: LogWriter) -> ProcessLog {
         let threshold = LogThreshold(settings.logLevel)
-        if settings.environment == .local, isatty(STDOUT_FILENO) == 1 {
-            let handler = TerminalLogHandler(
-                threshold: threshold, isColoured: getenv("NO_COLOR") == nil, writer: writer)
-            LoggingSystem.bootstrap { _ in handler }
-        } else {
-            let handler = JSONLogHandler(settings, process: process, threshold: threshold, writer: writer)
-            LoggingSystem.bootstrap { _ in handler }
-        }
+        let isRead = settings.environment == .local && isatty(STDOUT_FILENO) == 1
+        let format: any LogFormat =
+            isRead
+            ? TerminalLogFormat(isColoured: getenv("NO_COLOR") == nil)
+            : JSONLogFormat(settings, process: process)
+        let handler = ProcessLogHandler(format, threshold: threshold, writer: writer)
+        LoggingSystem.bootstrap { _ in handler }
         let logger = Logger(label: process)
         return ProcessLog(logger: logger, levelSwitch: LogSwitch(threshold: threshold, logger: logger))
     }

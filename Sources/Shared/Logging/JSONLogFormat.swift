@@ -6,19 +6,12 @@ import RawJSON
     import Glibc
 #endif
 
-/// Renders each log entry as one JSON object on a line: time, level, message, app, context, process, instance, then metadata.
-struct JSONLogHandler: LogHandler {
-    var metadata: Logger.Metadata = [:]
-    var metadataProvider: Logger.MetadataProvider?
-    private let threshold: LogThreshold
-    private var ownLevel: Logger.Level?
+/// One JSON object: time, level, message, app, context, process, instance, then the fields.
+struct JSONLogFormat: LogFormat {
     /// The members that are the same on every line, rendered once: `,"app":"…",…`.
     private let constant: ByteBuffer
-    private let writer: LogWriter
 
-    init(_ settings: CommonSettings, process: String, threshold: LogThreshold, writer: LogWriter) {
-        self.threshold = threshold
-        self.writer = writer
+    init(_ settings: CommonSettings, process: String) {
         var constant = ByteBuffer()
         constant.writeMember("app", settings.app)
         constant.writeMember("context", settings.context)
@@ -27,18 +20,7 @@ struct JSONLogHandler: LogHandler {
         self.constant = constant
     }
 
-    var logLevel: Logger.Level {
-        get { ownLevel ?? threshold.level }
-        set { ownLevel = newValue }
-    }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        LogFigures.noteLine(event.level)
+    func line(_ event: LogEvent, _ fields: [(key: String, value: Logger.MetadataValue)]) -> String {
         var line = ByteBuffer()
         line.writeStaticString("{\"time\":\"")
         line.writeString(Timestamp.now())
@@ -47,24 +29,14 @@ struct JSONLogHandler: LogHandler {
         line.writeStaticString("\"")
         line.writeMember("message", event.message.description)
         line.writeImmutableBuffer(constant)
-        for (key, value) in event.fields(metadata, metadataProvider).sorted(by: { $0.key < $1.key }) {
+        for (key, value) in fields {
             line.writeStaticString(",")
             line.writeJSONString(key)
             line.writeStaticString(":")
             line.writeMetadata(value)
         }
         line.writeStaticString("}")
-        writer.write(String(buffer: line))
-    }
-}
-
-extension LogEvent {
-    /// A logger's metadata, its provider's over them, and the entry's own over both.
-    func fields(_ metadata: Logger.Metadata, _ provider: Logger.MetadataProvider?) -> Logger.Metadata {
-        var fields = metadata
-        if let provided = provider?.get() { fields.merge(provided) { $1 } }
-        if let explicit = self.metadata { fields.merge(explicit) { $1 } }
-        return fields
+        return String(buffer: line)
     }
 }
 
