@@ -19,6 +19,7 @@ let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
@@ -37,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -106,6 +108,26 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict),
+        // Calls of other systems.
+        .target(
+            name: "OutboundHTTP",
+            dependencies: [
+                "Shared", nioCore, .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        // What a request does in which process, for an OpenTelemetry collector.
+        .target(
+            name: "OTLPTracing",
+            dependencies: [
+                "OutboundHTTP", "RawJSON", "Shared", "Telemetry", nioCore, nioPosix, logging, lifecycle,
+                tracing,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         // Who a client is; both edges ask it, each with the token as its own protocol brings it.
         .target(
             name: "Authentication",
@@ -140,8 +162,8 @@ let package = Package(
         .target(
             name: "ActiveCampaign",
             dependencies: [
-                "Telemetry", "PaymentContacts", "Shared", "RawJSON", "RedisClient", nioCore, logging,
-                lifecycle,
+                "OutboundHTTP", "Telemetry", "PaymentContacts", "Shared", "RawJSON", "RedisClient", nioCore,
+                logging, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -152,9 +174,9 @@ let package = Package(
             name: "edge-http",
             dependencies: [
                 "Telemetry", coreMetrics, "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations",
-                "PaymentContacts",
+                "OTLPTracing", "PaymentContacts",
                 "RawJSON", "RedisClient", "ResponseCache", nioCore, nioPosix, logging, argumentParser,
-                lifecycle, hummingbird,
+                lifecycle, hummingbird, tracing,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -170,9 +192,9 @@ let package = Package(
             name: "edge-ws",
             dependencies: [
                 "Telemetry", coreMetrics, "Shared", "Admin", "Authentication", "Operations",
-                "PaymentContacts", "SocketIO",
+                "OTLPTracing", "PaymentContacts", "SocketIO",
                 "RedisClient", "ResponseCache", "MessagePack", "RawJSON", nioCore, nioPosix, logging,
-                argumentParser, lifecycle,
+                argumentParser, lifecycle, tracing,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"), crypto,
             ],
@@ -180,9 +202,9 @@ let package = Package(
         .executableTarget(
             name: "bridge-kafka",
             dependencies: [
-                "Telemetry", coreMetrics, "Shared", "Admin", "KafkaClient", "PaymentContacts", "RedisClient",
-                "ResponseCache",
-                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle,
+                "Telemetry", coreMetrics, "Shared", "Admin", "KafkaClient", "OTLPTracing", "PaymentContacts",
+                "RedisClient", "ResponseCache",
+                "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle, tracing,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
@@ -225,6 +247,13 @@ let package = Package(
             name: "TelemetryTests", dependencies: ["Telemetry", coreMetrics, nioCore, nioPosix],
             swiftSettings: strict),
         .testTarget(
+            name: "OTLPTracingTests",
+            dependencies: [
+                "OTLPTracing", "OutboundHTTP", "RawJSON", "Shared", "Telemetry", nioCore, nioPosix, logging,
+                lifecycle, tracing, .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "AdminTests",
             dependencies: [
                 "Admin", "Shared", "Telemetry", nioCore, nioPosix, logging, lifecycle,
@@ -259,12 +288,17 @@ let package = Package(
             dependencies: ["Shared", "edge-http", "edge-ws", "bridge-kafka"], swiftSettings: strict),
         .testTarget(
             name: "BridgeKafkaTests",
-            dependencies: ["bridge-kafka", "KafkaClient", "Shared", "Telemetry", "RawJSON", nioCore],
+            dependencies: [
+                "bridge-kafka", "KafkaClient", "OTLPTracing", "Shared", "Telemetry", "RawJSON", nioCore,
+                tracing,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EdgeWSTests",
             dependencies: [
-                "edge-ws", "Authentication", "RedisClient", "Shared", "SocketIO", nioCore, logging,
+                "edge-ws", "Authentication", "OTLPTracing", "RedisClient", "Shared", "SocketIO", nioCore,
+                logging,
+                tracing,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 crypto,
             ], swiftSettings: strict),
@@ -274,7 +308,9 @@ let package = Package(
         .testTarget(
             name: "EdgeHTTPTests",
             dependencies: [
-                "edge-http", "Operations", "RedisClient", "ResponseCache", "Shared", "Telemetry", coreMetrics,
+                "edge-http", "Operations", "OTLPTracing", "RedisClient", "ResponseCache", "Shared",
+                "Telemetry",
+                coreMetrics, tracing,
                 nioCore, nioPosix, nioEmbedded, logging, lifecycle, hummingbird,
             ],
             swiftSettings: strict),

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 public import Logging
+import OutboundHTTP
 import PaymentContacts
 public import RedisClient
 public import ServiceLifecycle
@@ -52,7 +53,7 @@ public final class ActiveCampaign: Service, Sendable {
 
     /// Ends when the process is to stop, after the jobs in hand; what is cancelled in the midst is left to another replica.
     public func run() async throws {
-        let client = ActiveCampaignAPI.client()
+        let client = OutboundCall.client()
         let api = ActiveCampaignAPI(
             url: settings.url, key: settings.key, timeout: settings.timeout, client: client)
         await withDiscardingTaskGroup { group in

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import OutboundHTTP
 import PaymentContacts
 import RawJSON
 import Shared
@@ -16,14 +17,6 @@ struct ActiveCampaignAPI: Sendable {
     /// From the connection to the last byte of the answer.
     let timeout: Duration
     let client: HTTPClient
-
-    /// Whatever goes wrong is for ``DeliveryPolicy`` to decide; the key must not follow a redirection.
-    static func client() -> HTTPClient {
-        var configuration = HTTPClient.Configuration()
-        configuration.redirectConfiguration = .disallow
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(configuration: configuration)
-    }
 
     /// Creates or updates the contact with this e-mail.
     func sync(_ contact: Contact) async throws -> CallResult {
@@ -57,39 +50,12 @@ struct ActiveCampaignAPI: Sendable {
             "User-Agent": "vy-gateway/\(Build.version)",
         ]
         request.body = .bytes(body)
-        let result = await result(of: request)
-        // A body that is cut off by that could look whole.
-        try Task.checkCancellation()
-        return result
-    }
-
-    /// The client's own deadline ends with the answer's head.
-    private func result(of request: HTTPClientRequest) async -> CallResult {
-        let (client, timeout) = (client, timeout)
-        return await withTaskGroup(of: CallResult.self) { group in
-            group.addTask {
-                do {
-                    let response = try await client.execute(request, timeout: TimeAmount(timeout))
-                    return .answer(
-                        status: Int(response.status.code), retryAfter: Self.retryAfter(response.headers),
-                        body: try await response.body.collect(upTo: Self.longestAnswer))
-                } catch {
-                    return .noAnswer(reason: "no answer: \(error)")
-                }
-            }
-            group.addTask {
-                try? await Task.sleep(for: timeout)
-                return .noAnswer(reason: "no answer within \(timeout.milliseconds) ms")
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? .noAnswer(reason: "no answer")
-        }
-    }
-
-    private static func retryAfter(_ headers: HTTPHeaders) -> Duration? {
-        headers.first(name: "retry-after").flatMap {
-            RetryAfter.delay(
-                $0, date: headers.first(name: "date"), now: Int(WallClock.millisecondsSince1970() / 1000))
+        switch try await OutboundCall.result(
+            of: request, with: client, within: timeout, longestAnswer: Self.longestAnswer)
+        {
+        case .answer(let status, let headers, let body):
+            return .answer(status: status, retryAfter: OutboundCall.retryAfter(headers), body: body)
+        case .noAnswer(let reason): return .noAnswer(reason: reason)
         }
     }
 }

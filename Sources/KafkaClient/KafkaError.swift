@@ -18,7 +18,10 @@ public struct KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
         self.init(rd_kafka_error_code(error), String(cString: rd_kafka_error_string(error)))
     }
 
-    public var description: String { "\(String(cString: rd_kafka_err2name(.init(code)))): \(message)" }
+    /// Such as `_TIMED_OUT`.
+    public var name: String { String(cString: rd_kafka_err2name(.init(code))) }
+
+    public var description: String { "\(name): \(message)" }
 
     /// The producer's queue is full: nothing was taken.
     public var isQueueFull: Bool { code == RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue }

@@ -39,7 +39,8 @@ public enum UserKeys {
     private static let updatesSuffix = "}:updates"
 }
 
-/// One message of a user's channel: `{"id":"<stream id>","prev":"<stream id>","event":"<name>","data":<JSON>}`.
+/// One message of a user's channel: `{"id":"<stream id>","prev":"<stream id>","event":"<name>","data":<JSON>}`,
+/// with `"trace":"<traceparent>"` where somebody traces.
 public struct UserUpdate: Sendable, Equatable {
     public let id: StreamID
     /// The update before this one in the user's history, ``StreamID/zero`` for the first; nil where it is not named.
@@ -47,12 +48,17 @@ public struct UserUpdate: Sendable, Equatable {
     public let event: String
     /// Raw JSON.
     public let data: ByteBuffer
+    /// The span that it comes from.
+    public let trace: TraceContext?
 
-    public init(id: StreamID, previous: StreamID?, event: String, data: ByteBuffer) {
+    public init(
+        id: StreamID, previous: StreamID?, event: String, data: ByteBuffer, trace: TraceContext? = nil
+    ) {
         self.id = id
         self.previous = previous
         self.event = event
         self.data = data
+        self.trace = trace
     }
 
     /// Nil when the message is not of this form.
@@ -62,7 +68,8 @@ public struct UserUpdate: Sendable, Equatable {
             let data = members["data"]?.text
         else { return nil }
         let previous = members["prev"]?.string.flatMap { StreamID($0) }
-        self.init(id: id, previous: previous, event: event, data: data)
+        let trace = members["trace"]?.string.flatMap { TraceContext(parent: $0) }
+        self.init(id: id, previous: previous, event: event, data: data, trace: trace)
     }
 }
 

@@ -16,6 +16,7 @@ public enum Metric: String, CaseIterable, Sendable {
     case executorLastTurn = "vy_gateway_executor_last_turn_seconds"
     case logLines = "vy_gateway_log_lines_total"
     case scrapeErrors = "vy_gateway_scrape_errors_total"
+    case traceSpans = "vy_gateway_trace_spans_total"
 
     // Queues.
     case queueItems = "vy_gateway_queue_items"

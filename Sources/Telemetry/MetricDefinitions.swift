@@ -38,6 +38,11 @@ extension Metric {
                 kind: .counter,
                 help: "Parts of a scrape that did not answer in time, so that their metrics were missing.",
                 labels: ["part"])
+        case .traceSpans:
+            Definition(
+                kind: .counter,
+                help: "Spans for the collector: exported, rejected by it, or failed after all attempts.",
+                labels: ["outcome"])
         case .queueItems: Definition(kind: .gauge, help: "Items in a queue.", labels: ["queue"])
         case .queueItemsLimit:
             Definition(kind: .gauge, help: "Items that a queue takes at most.", labels: ["queue"])

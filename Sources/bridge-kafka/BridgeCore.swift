@@ -1,8 +1,10 @@
 import KafkaClient
 import Logging
 import NIOCore
+import OTLPTracing
 import Shared
 import Telemetry
+import Tracing
 
 /// The way of a request: from an edge to its topic, and from the reply partition back. Confined to one event loop.
 final class BridgeCore: BridgeServerDelegate {
@@ -22,6 +24,7 @@ final class BridgeCore: BridgeServerDelegate {
     private let keeper: ReplyKeeper
     private let logger: Logger
     private var table: Table
+    private var traces: RequestTraces
     private var directory = TopicDirectory<Parked>()
     private var producer: KafkaProducer?
     /// Which producer that is; what earlier ones say of the broker counts no more.
@@ -36,7 +39,8 @@ final class BridgeCore: BridgeServerDelegate {
 
     init(
         _ settings: BridgeKafkaSettings, eventLoop: any EventLoop, jobs: JobRunner,
-        readiness: BridgeReadiness, replies: any ReplyStore, standIns: ReplyStandIns, logger: Logger,
+        readiness: BridgeReadiness, replies: any ReplyStore, standIns: ReplyStandIns,
+        tracer: ProcessTracer = .off, logger: Logger,
         onReplaced: @escaping @Sendable () -> Void,
         onProducerLost: @escaping @Sendable () -> Void
     ) {
@@ -46,6 +50,7 @@ final class BridgeCore: BridgeServerDelegate {
         self.readiness = readiness
         keeper = ReplyKeeper(store: replies, eventLoop: eventLoop)
         self.standIns = standIns
+        traces = RequestTraces(tracer)
         self.logger = logger
         self.onReplaced = onReplaced
         self.onProducerLost = onProducerLost
@@ -183,13 +188,18 @@ final class BridgeCore: BridgeServerDelegate {
             headers.append(KafkaHeader(ReplyRecord.HeaderName.correlationID, request.id.description))
             headers += replyHeaders
         }
-        for header in request.headers { headers.append(KafkaHeader(header.name, header.value)) }
+        let span = traces.sending(request)
+        for header in span?.headers ?? request.headers {
+            headers.append(KafkaHeader(header.name, header.value))
+        }
         let record = ProducerRecord(
             topic: request.topic, key: request.key.map { ByteBuffer(string: $0) }, value: request.body,
             headers: headers)
         do throws(KafkaError) {
             try producer.produce(record, token: parked.token)
+            if let span { traces.produced(span, parked.token, request.id) }
         } catch {
+            span?.failed(error)
             if error.isUnknownTopic { directory.forget(request.topic) }
             perform(table.rejected(parked.token, Self.failure(error, request.topic)))
         }
@@ -250,6 +260,7 @@ final class BridgeCore: BridgeServerDelegate {
 
     func reported(_ reports: [DeliveryReport]) {
         for report in reports {
+            traces.reported(report)
             switch report.result {
             case .delivered: perform(table.reported(report.token, .delivered))
             case .notSent(let error): perform(table.reported(report.token, .notSent(error.message)))
@@ -284,7 +295,11 @@ final class BridgeCore: BridgeServerDelegate {
         let now = NIODeadline.now()
         for event in events {
             switch event {
-            case .message(let record): perform(table.replied(ReplyRecord(record), now))
+            case .message(let record):
+                let reply = ReplyRecord(record)
+                let span = traces.received(record, id: reply.id)
+                perform(table.replied(reply, now))
+                span?.end()
             case .assigned(let partitions): partitions.first.map(assigned)
             case .revoked, .error, .state: break
             }

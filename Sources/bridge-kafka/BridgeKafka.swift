@@ -1,6 +1,7 @@
 import Admin
 import ArgumentParser
 import Logging
+import OTLPTracing
 import RedisClient
 import ServiceLifecycle
 import Shared
@@ -17,6 +18,8 @@ struct BridgeKafka: AsyncParsableCommand {
     func run() async throws {
         try await options.run(BridgeKafkaSettings.self) { settings, common, logger, supervisor in
             let telemetry = ProcessTelemetry(.bridgeKafka)
+            let traces = ProcessTraces(
+                settings.traces, process: BridgeKafkaSettings.process, common, logger: logger)
             let redis = RedisClient(
                 .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
             let store = RedisStatusStore(
@@ -24,20 +27,21 @@ struct BridgeKafka: AsyncParsableCommand {
                 cacheLifetime: settings.cacheLifetime)
             let bridge = try BridgeService(
                 settings, common, store: store, replies: RedisReplyStore(redis: redis),
-                supervisor: supervisor, logger: logger)
+                tracer: traces.tracer, supervisor: supervisor, logger: logger)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, telemetry: telemetry, logger: logger,
                 parts: [
                     ScrapePart("bridge") { await bridge.samples() },
                     ScrapePart("kafka") { bridge.kafkaSamples() },
                     ScrapePart("redis") { await redis.samples() },
+                    ScrapePart("traces") { traces.samples },
                 ],
                 counters: { await bridge.counts() }
             ) {
                 Readiness(missing: bridge.missing + [redis.missing.map { "redis: \($0)" }].compactMap { $0 })
             }
             // Stopped in the reverse order: Redis stays until the last update is in it.
-            return [telemetry.watch, redis, admin, bridge]
+            return traces.services + [telemetry.watch, redis, admin, bridge]
         }
     }
 }

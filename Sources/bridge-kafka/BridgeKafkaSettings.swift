@@ -1,3 +1,4 @@
+import OTLPTracing
 import Shared
 
 /// The settings of `bridge-kafka`.
@@ -35,6 +36,8 @@ struct BridgeKafkaSettings: ProcessSettings {
     let cacheLifetime: Duration?
     let redisHost: String
     let redisPort: Int
+    /// Nil: no traces are made.
+    let traces: TraceSettings?
 
     init(from reader: inout SettingsReader) {
         bridgeSocket = BridgeSocketSetting.read(&reader)
@@ -116,6 +119,7 @@ struct BridgeKafkaSettings: ProcessSettings {
             help: "Time (ms) after which a user's history expires if nothing is added.")
         cacheLifetime = CacheSetting.read(&reader)
         (redisHost, redisPort) = RedisSetting.read(&reader)
+        traces = TraceSettings.read(&reader)
     }
 
     private static func topic(

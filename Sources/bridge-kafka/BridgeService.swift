@@ -2,6 +2,7 @@ import KafkaClient
 import Logging
 import NIOCore
 import NIOPosix
+import OTLPTracing
 import ServiceLifecycle
 import Shared
 import Synchronization
@@ -34,7 +35,7 @@ final class BridgeService: Service {
     /// - Throws: ``KafkaError`` when librdkafka does not take the settings.
     init(
         _ settings: BridgeKafkaSettings, _ common: CommonSettings, store: any StatusStore,
-        replies: any ReplyStore, supervisor: Supervisor, logger: Logger
+        replies: any ReplyStore, tracer: ProcessTracer, supervisor: Supervisor, logger: Logger
     ) throws {
         let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.any()
         let (stops, stop) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingOldest(1))
@@ -46,11 +47,12 @@ final class BridgeService: Service {
         let core: NIOLoopBoundBox<BridgeCore> = .makeBoxSendingValue(
             BridgeCore(
                 settings, eventLoop: eventLoop, jobs: jobs, readiness: readiness, replies: replies,
-                standIns: standIns, logger: logger,
+                standIns: standIns, tracer: tracer, logger: logger,
                 onReplaced: { stop.yield("another bridge took over") }, onProducerLost: { losses.yield() }),
             eventLoop: eventLoop)
         let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
-            StatusPath(settings, store: store, eventLoop: eventLoop, jobs: jobs, logger: logger),
+            StatusPath(
+                settings, store: store, eventLoop: eventLoop, jobs: jobs, tracer: tracer, logger: logger),
             eventLoop: eventLoop)
         let makeProducer: @Sendable (Int) throws(KafkaError) -> KafkaProducer = {
             (generation) throws(KafkaError) in

@@ -31,20 +31,27 @@ final class PaymentService: Sendable {
         // A NestJS service hands anything else to its handler as text; none of these operations takes that.
         let body = message.value.flatMap { try? RawJSON.object($0, maxDepth: 512) } ?? JSONObject(members: [])
         let instructions = DemoInstructions(body)
+        // As OpenTelemetry's instrumentation of kafkajs does for a service, but for spans of its own.
+        let trace = message.headers.filter { ["traceparent", "tracestate"].contains($0.name) }
         let records: [NestRecord]
         do throws(PaymentStore.Fault) {
-            records = instructions.records(try perform(message.topic, body, instructions))
+            records = instructions.records(try perform(message.topic, body, instructions, trace))
         } catch {
             records = instructions.reply == "silent" ? [] : [NestRecord(error: error.json)]
         }
         guard let address = ReplyAddress(message) else { return }
         after(instructions.delay) { [produce] in
-            for record in records { produce(record.record(to: address)) }
+            for record in records {
+                var reply = record.record(to: address)
+                reply.headers += trace
+                produce(reply)
+            }
         }
     }
 
     private func perform(
-        _ topic: String, _ body: JSONObject, _ instructions: DemoInstructions
+        _ topic: String, _ body: JSONObject, _ instructions: DemoInstructions,
+        _ trace: [KafkaHeader]
     ) throws(PaymentStore.Fault) -> String {
         let now = Date().ISO8601Format()
         switch topic.dropFirst(Self.prefix.count) {
@@ -60,17 +67,18 @@ final class PaymentService: Sendable {
             let (reply, update) = try with { store throws(PaymentStore.Fault) in
                 try store.confirm(body, now: now)
             }
-            publish(update)
+            publish(update, trace)
             after(instructions.statusDelay) { [self] in
                 publish(
-                    store.withLock { $0.move(update.id, to: "succeeded", now: Date().ISO8601Format()) })
+                    store.withLock { $0.move(update.id, to: "succeeded", now: Date().ISO8601Format()) }, trace
+                )
             }
             return reply
         case "refunds.create":
             let (reply, update) = try with { store throws(PaymentStore.Fault) in
                 try store.refund(body, id: Self.newID("re"), now: now)
             }
-            publish(update)
+            publish(update, trace)
             return reply
         case "payment-refunds.get":
             return try with { store throws(PaymentStore.Fault) in try store.refund(body) }
@@ -92,12 +100,13 @@ final class PaymentService: Sendable {
         try store.withLock { store throws(PaymentStore.Fault) in try body(&store) }
     }
 
-    private func publish(_ update: PaymentStore.StatusUpdate?) {
+    private func publish(_ update: PaymentStore.StatusUpdate?, _ trace: [KafkaHeader]) {
         guard let update else { return }
         produce(
             ProducerRecord(
-                topic: statusTopic, key: ByteBuffer(string: update.id), value: ByteBuffer(string: update.json)
-            ))
+                topic: statusTopic, key: ByteBuffer(string: update.id),
+                value: ByteBuffer(string: update.json),
+                headers: trace))
     }
 
     private func after(_ delay: TimeAmount, _ body: @escaping @Sendable () -> Void) {

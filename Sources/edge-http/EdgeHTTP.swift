@@ -6,6 +6,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
+import OTLPTracing
 import Operations
 import PaymentContacts
 import RedisClient
@@ -25,6 +26,8 @@ struct EdgeHTTP: AsyncParsableCommand {
     func run() async throws {
         try await options.run(EdgeHTTPSettings.self) { settings, common, logger, supervisor in
             let telemetry = ProcessTelemetry(.edgeHTTP)
+            let traces = ProcessTraces(
+                settings.traces, process: EdgeHTTPSettings.process, common, logger: logger)
             let bridge = BridgeClient(
                 .init(
                     paths: settings.bridgeSockets, role: EdgeHTTPSettings.process,
@@ -74,16 +77,19 @@ struct EdgeHTTP: AsyncParsableCommand {
                 cache: settings.cacheLifetime.map {
                     ResponseCache(lifetime: $0, redis: redis, logger: logger)
                 },
-                delivery: delivery, health: HealthCheck { missing().isEmpty }, logger: logger)
+                delivery: delivery, health: HealthCheck { missing().isEmpty }, tracer: traces.tracer,
+                logger: logger)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, telemetry: telemetry, logger: logger,
                 parts: Self.parts(
-                    settings, bridge, redis, activeCampaign, rates, background, clients, responder),
+                    settings, bridge, redis, activeCampaign, rates, background, clients, responder)
+                    + [ScrapePart("traces") { traces.samples }],
                 counters: { await bridge.statistics().counts }
             ) { Readiness(missing: missing()) }
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
             let first: [any Service] =
-                [telemetry.watch, redis] + (rates.map { [$0] } ?? []) + (activeCampaign.map { [$0] } ?? [])
+                traces.services + [telemetry.watch, redis] + (rates.map { [$0] } ?? [])
+                + (activeCampaign.map { [$0] } ?? [])
             return first + [bridge, background, admin, catalog]
                 + Self.server(settings, clients, responder, supervisor, logger)
         }

@@ -1,6 +1,7 @@
 import ActiveCampaign
 import Authentication
 import Foundation
+import OTLPTracing
 import Operations
 import Shared
 
@@ -33,6 +34,8 @@ struct EdgeHTTPSettings: ProcessSettings {
     let demoPage: String
     /// Path of the documentation, without a slash at the end; nil: there is none.
     let documentationPath: String?
+    /// Nil: no traces are made.
+    let traces: TraceSettings?
 
     init(from reader: inout SettingsReader) {
         host = reader.string("APP_HOST", default: "0.0.0.0", help: "Address that edge-http listens on.")
@@ -65,6 +68,7 @@ struct EdgeHTTPSettings: ProcessSettings {
             help: "File that is served at `/` when NODE_ENV is `local`.")
         documentationPath = Self.documentationPath(&reader)
         activeCampaign = ActiveCampaign.Settings.read(&reader)
+        traces = TraceSettings.read(&reader)
     }
 
     /// Of a URL the path counts: where the gateway is to be found is not its own business.

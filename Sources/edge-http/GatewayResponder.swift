@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOHTTP1
+import OTLPTracing
 import Operations
 import ResponseCache
 import Shared
@@ -36,6 +37,7 @@ final class GatewayResponder: HTTPResponder {
     /// Nil: no answers are kept.
     private let cache: ResponseCache?
     private let health: HealthCheck
+    private let tracer: ProcessTracer
     private let logger: Logger
     private let figures = RequestFigures()
     private let inFlight = Atomic(0)
@@ -45,7 +47,8 @@ final class GatewayResponder: HTTPResponder {
         catalog: ServiceCatalog, cors: CORSPolicy, limits: Limits, page: ByteBuffer?,
         documentation: DocumentationSite? = nil, authenticator: Authenticator? = nil,
         rates: RateLimiter? = nil, cache: ResponseCache? = nil,
-        delivery: OperationDelivery, health: HealthCheck = HealthCheck { true }, logger: Logger
+        delivery: OperationDelivery, health: HealthCheck = HealthCheck { true },
+        tracer: ProcessTracer = .off, logger: Logger
     ) {
         self.catalog = catalog
         self.cors = cors
@@ -57,6 +60,7 @@ final class GatewayResponder: HTTPResponder {
         self.rates = rates
         self.cache = cache
         self.health = health
+        self.tracer = tracer
         self.logger = logger
     }
 
@@ -69,41 +73,33 @@ final class GatewayResponder: HTTPResponder {
 
     func respond(to request: Request, context: Context) async throws -> Response {
         if request.uri.path == HealthCheck.path { return health.response(to: request.method) }
-        let start = NIODeadline.now()
         let id = BridgeRequestID.random()
-        let requestID = RequestRules.requestID(request.headers, fallback: id.description)
+        var work = RequestWork(
+            request, id: RequestRules.requestID(request.headers, fallback: id.description), tracer: tracer)
         var response: Response
-        var meter: RequestMeter?
         var problem: Problem?
         do {
-            response = try await answer(
-                request, peer: context.peer, id: id, requestID: requestID, meter: &meter)
+            response = try await answer(request, peer: context.peer, id: id, work: &work)
         } catch {
             if !(error is Problem) {
-                logger.error("request failed", metadata: ["requestId": "\(requestID)", "error": "\(error)"])
+                logger.error("request failed", metadata: work.ids.merging(["error": "\(error)"]) { $1 })
             }
             let known = error as? Problem ?? .internalError
             problem = known
-            response = known.response(requestID: requestID, instance: CardNumber.masked(request.uri.path))
+            response = known.response(requestID: work.id, instance: CardNumber.masked(request.uri.path))
         }
-        response.headers[RequestRules.requestIDField] = requestID
+        response.headers[RequestRules.requestIDField] = work.id
         cors.apply(to: &response, origin: request.headers[.origin])
-        let duration = NIODeadline.now() - start
+        let duration = NIODeadline.now() - work.start
         figures.ended(
-            request.method, meter, status: response.status.code, problem: problem, after: duration)
-        logger.log(
-            level: response.status.code >= 500 ? .warning : .debug, "request",
-            metadata: [
-                "method": "\(request.method.rawValue)", "path": "\(CardNumber.masked(request.uri.path))",
-                "status": "\(response.status.code)", "requestId": "\(requestID)",
-                "durationMs": "\(duration.nanoseconds / 1_000_000)",
-            ])
+            request.method, work.meter, status: response.status.code, problem: problem, after: duration)
+        work.ended(
+            status: response.status.code, problem: problem, peer: context.peer, after: duration, logger)
         return response
     }
 
     private func answer(
-        _ request: Request, peer: String?, id: BridgeRequestID, requestID: String,
-        meter: inout RequestMeter?
+        _ request: Request, peer: String?, id: BridgeRequestID, work: inout RequestWork
     ) async throws -> Response {
         if let page, request.uri.path == "/", request.method == .get {
             return Response(
@@ -116,7 +112,7 @@ final class GatewayResponder: HTTPResponder {
         }
         if let response = try documentation?.respond(to: request) { return response }
         if request.uri.path.hasPrefix(OperationPage.prefix) {
-            if request.method == .get { meter = figures.operation }
+            if request.method == .get { work.meter = figures.operation }
             return try await operation(request, peer: peer)
         }
         switch catalog.current.routes.match(method: request.method.rawValue, path: request.uri.path) {
@@ -125,7 +121,7 @@ final class GatewayResponder: HTTPResponder {
                 status: .notFound, code: "unknown-route", detail: "No operation has this path.")
         case .methodNotAllowed(let allowed): return try refuse(request, allowed: allowed)
         case .route(let route):
-            meter = route.requestMeter
+            work.meter = route.requestMeter
             let count = inFlight.add(1, ordering: .relaxed).newValue
             defer { inFlight.subtract(1, ordering: .relaxed) }
             guard count <= limits.inFlight else {
@@ -134,8 +130,10 @@ final class GatewayResponder: HTTPResponder {
                     code: "too-many-requests-in-flight",
                     detail: "The gateway is working on \(limits.inFlight) requests already.", retryAfter: 1)
             }
+            let (requestID, trace) = (work.id, work.trace)
             return try await limited(request, peer: peer) { caller in
-                try await self.forward(request, to: route, caller: caller, id: id, requestID: requestID)
+                try await self.forward(
+                    request, to: route, caller: caller, id: id, requestID: requestID, trace: trace)
             }
         }
     }
@@ -185,7 +183,8 @@ final class GatewayResponder: HTTPResponder {
     private static func scope(of caller: Caller?) -> String { caller.map { "user:" + $0.userID } ?? "anyone" }
 
     private func forward(
-        _ request: Request, to route: Route, caller: Caller?, id: BridgeRequestID, requestID: String
+        _ request: Request, to route: Route, caller: Caller?, id: BridgeRequestID, requestID: String,
+        trace: TraceContext?
     ) async throws -> Response {
         try RequestRules.checkAccept(request.headers)
         try RequestRules.checkContentType(request.headers)
@@ -193,11 +192,7 @@ final class GatewayResponder: HTTPResponder {
         let body = try await check(try await collect(request), for: route, of: caller)
         var further: [(name: String, value: String)] = []
         if let idempotencyKey { further.append(("idempotency-key", idempotencyKey)) }
-        for field in RequestRules.traceFields {
-            if let value = request.headers[field], value.utf8.count <= 512 {
-                further.append((field.canonicalName, value))
-            }
-        }
+        if let trace { further += trace.fields }
         let scope = Self.scope(of: caller)
         let call = OperationCall(
             head: OperationHead(

@@ -4,6 +4,7 @@ import Authentication
 import Logging
 import NIOCore
 import NIOPosix
+import OTLPTracing
 import Operations
 import PaymentContacts
 import RedisClient
@@ -24,8 +25,13 @@ struct EdgeWS: AsyncParsableCommand {
     func run() async throws {
         try await options.run(EdgeWSSettings.self) { settings, common, logger, supervisor in
             let telemetry = ProcessTelemetry(.edgeWS)
+            let traces = ProcessTraces(
+                settings.traces, process: EdgeWSSettings.process, common, logger: logger)
             let group = MultiThreadedEventLoopGroup.singleton
             let recovery = Recovery(window: settings.recoveryWindow)
+            let events = UpdateEvents(
+                namespace: settings.namespace, recovery: recovery, tracer: traces.tracer,
+                offersTraceContext: settings.offersTraceContext)
             let emitter = settings.emitter.map { channels in
                 EmitterIntake(
                     channels, limit: settings.socketIO.bufferLimit, keepsOffset: recovery.isEnabled,
@@ -34,8 +40,7 @@ struct EdgeWS: AsyncParsableCommand {
             let redis = RedisConfiguration(host: settings.redisHost, port: settings.redisPort)
             let commands = RedisClient(redis, logger: logger)
             let updates = Updates(
-                redis, namespace: settings.namespace, recovery: recovery, emitter: emitter, group: group,
-                logger: logger)
+                redis, recovery: recovery, events: events, emitter: emitter, group: group, logger: logger)
             let authenticator = try await Authenticator.of(
                 settings.authentication, in: common.environment,
                 danger: "whoever reaches this port gets any user's updates", logger: logger)
@@ -54,15 +59,15 @@ struct EdgeWS: AsyncParsableCommand {
             }
             let requests = Self.requests(
                 settings, catalog, bridge, cache,
-                PaymentContacts(redis: commands, isWanted: false, logger: logger), logger)
+                PaymentContacts(redis: commands, isWanted: false, logger: logger), traces.tracer, logger)
             let refusals = Refusals()
             var socketIO = settings.socketIO
             socketIO.allowSession = settings.limits.connectRate.map { rate in
                 ConnectLimit(rate, proxies: settings.limits.proxies, refusals: refusals).allows
             }
             let users = UserGateway(
-                namespace: settings.namespace, updates: updates, recovery: recovery,
-                authenticator: authenticator, requests: requests, limits: settings.limits,
+                events: events, updates: updates, authenticator: authenticator, requests: requests,
+                limits: settings.limits,
                 refusals: refusals, logger: logger)
             socketIO.isReady = { updates.missing == nil }
             let configuration = socketIO
@@ -80,6 +85,7 @@ struct EdgeWS: AsyncParsableCommand {
                             + [Sample(.socketUsers, count: users.userCount)] + requests.samples
                             + refusals.samples + (emitter?.samples ?? [])
                     },
+                    ScrapePart("traces") { traces.samples },
                 ],
                 counters: { await bridge?.statistics().counts ?? [:] }
             ) {
@@ -98,13 +104,13 @@ struct EdgeWS: AsyncParsableCommand {
                     drainTime: settings.drainTime,
                     shutdownTimeout: common.shutdownTimeout, supervisor: supervisor, logger: logger),
             ]
-            return (bridge.map { [$0, catalog] } ?? []) + updates.services + services
+            return traces.services + (bridge.map { [$0, catalog] } ?? []) + updates.services + services
         }
     }
 
     private static func requests(
         _ settings: EdgeWSSettings, _ catalog: ServiceCatalog, _ bridge: BridgeClient?,
-        _ cache: ResponseCache?, _ contacts: PaymentContacts, _ logger: Logger
+        _ cache: ResponseCache?, _ contacts: PaymentContacts, _ tracer: ProcessTracer, _ logger: Logger
     ) -> SocketRequests {
         var send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
         if let bridge { send = { await bridge.request($0) } }
@@ -113,6 +119,6 @@ struct EdgeWS: AsyncParsableCommand {
             limits: .init(
                 body: settings.operations.bodyLimit, depth: settings.operations.depthLimit,
                 perSocket: settings.maxRequestsPerSocket, total: settings.maxInFlight),
-            cache: cache, contacts: contacts, logger: logger, send: send)
+            cache: cache, contacts: contacts, tracer: tracer, logger: logger, send: send)
     }
 }

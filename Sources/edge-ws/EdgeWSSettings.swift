@@ -1,5 +1,6 @@
 import Authentication
 import NIOCore
+import OTLPTracing
 import Operations
 import Shared
 import SocketIO
@@ -32,6 +33,9 @@ struct EdgeWSSettings: ProcessSettings {
     let redisPort: Int
     /// Nil: no answers are cached.
     let cacheLifetime: Duration?
+    /// Nil: no traces are made.
+    let traces: TraceSettings?
+    let offersTraceContext: Bool
 
     init(from reader: inout SettingsReader) {
         host = reader.string("WS_HOST", default: "0.0.0.0", help: "Address of the Socket.IO server.")
@@ -80,7 +84,7 @@ struct EdgeWSSettings: ProcessSettings {
             help:
                 "Name of a cookie with the session's id, for proxies that route polling clients by it; empty: none."
         )
-        if let cookie = socketIO.cookie, !Self.isToken(cookie) {
+        if let cookie = socketIO.cookie, !cookie.isHTTPToken {
             reader.mistake("WS_COOKIE: '\(cookie)' is not a name that a cookie may have")
         }
         self.socketIO = socketIO
@@ -118,17 +122,12 @@ struct EdgeWSSettings: ProcessSettings {
         authentication = AuthenticationSettings.read(&reader)
         (redisHost, redisPort) = RedisSetting.read(&reader)
         cacheLifetime = CacheSetting.read(&reader)
-    }
-
-    /// Whether a text is a token (RFC 9110 §5.6.2), as a cookie's name has to be (RFC 6265 §4.1.1).
-    private static func isToken(_ text: String) -> Bool {
-        text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "a")...UInt8(ascii: "z"):
-                true
-            default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-            }
-        }
+        traces = TraceSettings.read(&reader)
+        offersTraceContext =
+            reader.choice(
+                "WS_TRACE_CONTEXT", default: "off", of: ["off": false, "on": true],
+                help:
+                    "`on`: clients get an object with the update's `traceparent` as one more argument of each update that has a trace."
+            ) ?? false
     }
 }

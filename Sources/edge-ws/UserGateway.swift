@@ -21,6 +21,7 @@ final class UserGateway: SocketIODelegate {
     private let namespace: String
     private let updates: Updates
     private let recovery: Recovery
+    private let events: UpdateEvents
     /// Nil when nobody has to say who they are by a token.
     private let authenticator: Authenticator?
     private let requests: SocketRequests
@@ -32,12 +33,13 @@ final class UserGateway: SocketIODelegate {
     private let sockets: Mutex<SocketTable<ObjectIdentifier>>
 
     init(
-        namespace: String, updates: Updates, recovery: Recovery, authenticator: Authenticator?,
-        requests: SocketRequests, limits: SocketLimits, refusals: Refusals, logger: Logger
+        events: UpdateEvents, updates: Updates, authenticator: Authenticator?, requests: SocketRequests,
+        limits: SocketLimits, refusals: Refusals, logger: Logger
     ) {
-        self.namespace = namespace
+        namespace = events.namespace
+        recovery = events.recovery
+        self.events = events
         self.updates = updates
-        self.recovery = recovery
         self.authenticator = authenticator
         self.requests = requests
         self.refusals = refusals
@@ -97,7 +99,7 @@ final class UserGateway: SocketIODelegate {
             recoveries.count(.recovered)
             admission.recoveredID = claim.socketID
             admission.privateID = claim.text
-            admission.missed = missed.map { recovery.event($0, of: userID, namespace: namespace) }
+            admission.missed = missed.map { events.withEvent(for: $0, of: userID, isRecovered: true) { $0 } }
         } else if let arrival {
             if claim != nil { recoveries.count(.restarted) }
             admission.privateID = recovery.issue(

@@ -68,6 +68,8 @@ MISTAKES = [
     ("kubernetes", f"{OVERLAYS}/production/kustomization.yaml", "value: 16}", "value: 17}", "maxReplicas 17 is more than KAFKA_REPLY_PARTITIONS 16"),
     ("kubernetes", f"{BASE}/availability.yaml", "matchLabels: {app.kubernetes.io/name: vy-gateway-edge-ws}", "matchLabels: {app.kubernetes.io/name: edge-ws}", "has no PodDisruptionBudget"),
     ("kubernetes", f"{BASE}/network.yaml", "matchLabels: {app.kubernetes.io/name: vy-gateway-edge-http}\n  policyTypes: [Egress]", "matchLabels: {app.kubernetes.io/part-of: vy-gateway}\n  policyTypes: [Egress]", "edge-ws: may connect to"),
+    ("kubernetes", f"{BASE}/network.yaml", "port: 4318", "port: 4317", "but needs [('kube-system', 53), ('opentelemetry', 4318)"),
+    ("kubernetes", f"{BASE}/common.env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector.opentelemetry.svc.cluster.local:4318\n", "", "may connect to"),
     ("kubernetes", f"{OVERLAYS}/production/secrets-edge-http.yaml", "{name: tokens, mountPath", "{name: kafka, mountPath: /k}\n        - {name: tokens, mountPath", "Kafka's secret is mounted into"),
     ("kubernetes", f"{OVERLAYS}/production/kustomization.yaml", "- ../../base", "- ../../bases", "kubernetes production:"),
     ("proxies", f"{PROXIES}/nginx/locations.conf", "proxy_read_timeout 130s", "proxy_read_timeout 60s", "nginx: waits 60 s for an answer, but KAFKA_REPLY_TIMEOUT_MAX is 120 s"),

@@ -8,7 +8,9 @@ import Operations
 import Shared
 import Synchronization
 import Testing
+import Tracing
 
+@testable import OTLPTracing
 @testable import edge_http
 
 /// Drives the responder as the HTTP server does, with a bridge that answers what the test says.
@@ -18,10 +20,15 @@ private final class Harness: Sendable {
     private let outcome: BridgeOutcome
     private let cors: CORSPolicy
     private let inFlight: Int
+    let spans = Mutex<[FinishedSpan]>([])
+    private let isTraced: Bool
 
     init(
-        _ outcome: BridgeOutcome = .reply(ByteBuffer(string: "{}")), origins: [String] = [], inFlight: Int = 8
+        _ outcome: BridgeOutcome = .reply(ByteBuffer(string: "{}")), origins: [String] = [],
+        inFlight: Int = 8,
+        isTraced: Bool = false
     ) {
+        self.isTraced = isTraced
         self.outcome = outcome
         self.inFlight = inFlight
         cors = CORSPolicy(origins: origins)
@@ -57,7 +64,10 @@ private final class Harness: Sendable {
             ) { request in
                 self.sent.withLock { $0.append(request) }
                 return self.outcome
-            }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            },
+            tracer: isTraced
+                ? ProcessTracer(ratio: 1) { span in self.spans.withLock { $0.append(span) } } : .off,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let head = HTTPRequest(
             method: method, scheme: "http", authority: "test", path: path, headerFields: headers)
         let response = try await responder.respond(
@@ -104,11 +114,61 @@ private final class Harness: Sendable {
         let harness = Harness()
         _ = try await harness.ask(headers: [
             .contentType: "application/json", RequestRules.idempotencyKeyField: "\"k-1\"",
-            RequestRules.traceFields[0]: "00-a-b-01",
+            Self.traceParent: Self.trace, Self.traceState: "a=b",
         ])
         let headers = Dictionary(uniqueKeysWithValues: harness.sent.withLock { $0[0].headers })
         #expect(headers["idempotency-key"] == "k-1")
-        #expect(headers["traceparent"] == "00-a-b-01")
+        #expect(headers["traceparent"] == Self.trace)
+        #expect(headers["tracestate"] == "a=b")
+    }
+
+    private static let traceParent = HTTPField.Name("traceparent") ?? .accept
+    private static let traceState = HTTPField.Name("tracestate") ?? .accept
+    private static let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    /// W3C Trace Context §3.3: a state without a parent that can be read means nothing.
+    @Test func aWrongTraceContextIsNotForwarded() async throws {
+        let harness = Harness()
+        _ = try await harness.ask(headers: [
+            .contentType: "application/json", Self.traceParent: "00-a-b-01", Self.traceState: "a=b",
+        ])
+        let names = harness.sent.withLock { $0[0].headers.map(\.name) }
+        #expect(!names.contains("traceparent") && !names.contains("tracestate"))
+    }
+
+    @Test func aTracedRequestIsASpanThatTheServiceGoesOnWith() async throws {
+        let harness = Harness(isTraced: true)
+        _ = try await harness.ask(headers: [
+            .contentType: "application/json", RequestRules.requestIDField: "req-1",
+            Self.traceParent: Self.trace,
+        ])
+        let span = try #require(harness.spans.withLock { $0.first })
+        #expect(span.name == "POST /pay/intents")
+        #expect(span.kind == .server)
+        #expect(span.parent?.description == "b7ad6b7169203331")
+        let headers = Dictionary(uniqueKeysWithValues: harness.sent.withLock { $0[0].headers })
+        #expect(headers["traceparent"] == span.trace.parent)
+        #expect(span.attributes["http.route"]?.toSpanAttribute() == "/pay/intents")
+        #expect(span.attributes["http.response.status_code"]?.toSpanAttribute() == 201)
+        #expect(span.attributes["vy.request_id"]?.toSpanAttribute() == "req-1")
+        #expect(span.status == nil)
+    }
+
+    @Test func cardNumbersAreInNoSpan() async throws {
+        let harness = Harness(isTraced: true)
+        _ = try await harness.ask(.post, "/pay/4111111111111111")
+        let span = try #require(harness.spans.withLock { $0.first })
+        #expect(span.name == "POST")
+        #expect(!"\(span)".contains("4111111111111111"))
+    }
+
+    @Test func aFailureIsMarkedInItsSpan() async throws {
+        let harness = Harness(.failure(BridgeFailure(.deadline, message: "why")), isTraced: true)
+        _ = try await harness.ask()
+        let span = try #require(harness.spans.withLock { $0.first })
+        #expect(span.status?.code == .error)
+        #expect(span.attributes["error.type"]?.toSpanAttribute() == "deadline")
+        #expect(span.parent == nil)
     }
 
     @Test(arguments: [

@@ -14,7 +14,7 @@ from harness.processes import free_port, wait_until
 from harness.stack import ROOT, answers
 
 DEV = str(ROOT / "deploy/dev")
-OFFSETS = (0, 1, 2, 3, 50, 52, 100, 101, 102, 103)
+OFFSETS = (0, 1, 2, 3, 50, 52, 54, 100, 101, 102, 103)
 
 
 def free_base() -> int:
@@ -36,7 +36,7 @@ def alive(pid: int) -> bool:
 def test_up_and_down(tmp_path, ending):
     port = free_base()
     env = {**os.environ, "DEV_RUN_DIR": str(tmp_path / "run"), "APP_PORT": str(port), "NODE_ENV": "local"}
-    for name in ("KAFKA_BROKER", "REDIS_HOST", "REDIS_PORT", "APP_HOST"):
+    for name in ("KAFKA_BROKER", "REDIS_HOST", "REDIS_PORT", "APP_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         env.pop(name, None)
     output = tmp_path / "output"
 
@@ -57,8 +57,11 @@ def test_up_and_down(tmp_path, ending):
         assert json.loads(answer[answer.index("{"):])["status"] == "requires_confirmation"
         assert b"<html" in request(port, "GET", "/").body
 
+        made = re.search(r"^x-request-id: (.*?)\r?$", answer, re.M | re.I)[1]
+        wait_until(lambda: b"process vy-gateway.reply" in request(port + 54, "GET", f"/requests/{made}").body, 10, "the trace of the payment")
+
         pids = {path.name: int(path.read_text()) for path in (tmp_path / "run/pids").iterdir()}
-        assert len(pids) == 8
+        assert len(pids) == 9
         assert subprocess.run([DEV, "status"], env=env, stdout=subprocess.DEVNULL).returncode == 0
         second = subprocess.run([DEV, "up"], env=env, capture_output=True, text=True)
         assert second.returncode == 1 and "already up" in second.stderr

@@ -44,7 +44,7 @@ import Testing
         #expect(object["time"]?.hasSuffix("Z") == true)
     }
 
-    @Test func nestedMetadataIsJSONAsWell() throws {
+    @Test func metadataIsJSONAsWell() throws {
         let text = try Self.output { writer in
             let handler = ProcessLogHandler(
                 JSONLogFormat(Self.settings([:]), process: "edge-http"), threshold: LogThreshold(.info),
@@ -53,10 +53,13 @@ import Testing
                 "summary",
                 metadata: [
                     "refused": ["b": "1", "a": ["x", .stringConvertible(2)]], "none": .dictionary([:]),
-                    "empty": .array([]),
+                    "empty": .array([]), "ms": .stringConvertible(7.25),
+                    "nan": .stringConvertible(Double.nan),
                 ])
         }
-        #expect(text.hasSuffix(#","empty":[],"none":{},"refused":{"a":["x","2"],"b":"1"}}"# + "\n"))
+        #expect(
+            text.hasSuffix(
+                #","empty":[],"ms":7.25,"nan":"nan","none":{},"refused":{"a":["x",2],"b":"1"}}"# + "\n"))
     }
 
     @Test func atATerminalAnEntryIsALineForAPerson() throws {

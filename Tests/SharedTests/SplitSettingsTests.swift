@@ -66,6 +66,16 @@ import Testing
                 == UserUpdate(id: id, previous: nil, event: "e", data: data))
     }
 
+    @Test func updatesNameTheirTrace() throws {
+        func read(_ trace: String) -> UserUpdate? {
+            UserUpdate(ByteBuffer(string: #"{"id":"5-1","event":"e","trace":"\#(trace)","data":1}"#))
+        }
+        let update = try #require(read(TraceContextTests.text))
+        #expect(update.trace?.parent == TraceContextTests.text)
+        let other = try #require(read("garbage"))
+        #expect(other.trace == nil)
+    }
+
     @Test(arguments: ["", "[]", "{}", #"{"id":"5","event":"e","data":1}"#, #"{"id":"5-1","data":1}"#])
     func refusesWhatIsNoUpdate(_ text: String) {
         #expect(UserUpdate(ByteBuffer(string: text)) == nil)

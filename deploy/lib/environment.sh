@@ -53,6 +53,9 @@ read_environment() {
         is_local "$REDIS_NAME" || fail "REDIS_HOST: no answer from $REDIS_NAME:$REDIS"
         OWN_REDIS=yes
     fi
+
+    COLLECTOR=$(setting OTEL_EXPORTER_OTLP_ENDPOINT '') OWN_COLLECTOR=no COLLECTOR_PORT=$((PORT + 54))
+    if [[ -z $COLLECTOR ]]; then COLLECTOR=http://127.0.0.1:$COLLECTOR_PORT OWN_COLLECTOR=yes; fi
 }
 
 # A Unix socket's path has at most 107 bytes, which a deep checkout can exceed.

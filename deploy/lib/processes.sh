@@ -6,6 +6,7 @@ list_processes() {
     PROCESSES=()
     if [[ $OWN_REDIS == yes ]]; then PROCESSES+=(redis); fi
     if [[ $OWN_KAFKA == yes ]]; then PROCESSES+=(broker); fi
+    if [[ $OWN_COLLECTOR == yes ]]; then PROCESSES+=(collector); fi
     PROCESSES+=(demo bridge edge-http edge-ws-1 edge-ws-2 nginx)
 }
 
@@ -14,6 +15,7 @@ port_of() {
     case $1 in
         redis) echo "$REDIS" ;;
         broker) echo "$KAFKA_PORT" ;;
+        collector) echo "$COLLECTOR_PORT" ;;
         edge-http) echo "$HTTP_PORT" ;;
         edge-ws-1) echo "$WS_PORT_1" ;;
         edge-ws-2) echo "$WS_PORT_2" ;;
@@ -36,13 +38,14 @@ admin_of() {
 # Sets COMMAND to the words that run a process. The processes read .env themselves; what is set here wins over it.
 command_of() {
     local -a common=(env "NODE_ENV=$NODE_ENV" "KAFKA_BROKER=$KAFKA" "REDIS_HOST=$REDIS_NAME" "REDIS_PORT=$REDIS"
-        "BRIDGE_SOCKET=$SOCKET" "ADMIN_HOST=$NEAR")
+        "BRIDGE_SOCKET=$SOCKET" "ADMIN_HOST=$NEAR" "OTEL_EXPORTER_OTLP_ENDPOINT=$COLLECTOR" "OTEL_BSP_SCHEDULE_DELAY=500")
     local -a ws=("WS_HOST=$HOST")
     case $1 in
         redis) COMMAND=(redis-server --bind 127.0.0.1 --port "$REDIS" --dir "$RUN_DIR/redis" --save '' --appendonly no) ;;
         broker)
             COMMAND=("$BROKER_PROGRAM" start --only kafka --host 127.0.0.1 --kafka-port "$KAFKA_PORT" --data-dir "$RUN_DIR/broker")
             ;;
+        collector) COMMAND=("$VENV/bin/python" "$ROOT/deploy/lib/collector.py" --port "$COLLECTOR_PORT") ;;
         demo) COMMAND=("${common[@]}" "$BIN/demo-payments") ;;
         bridge) COMMAND=("${common[@]}" "INSTANCE=bridge-1" "BRIDGE_ADMIN_PORT=$BRIDGE_ADMIN" "$BIN/bridge-kafka") ;;
         edge-http)
@@ -65,6 +68,7 @@ is_ready() {
         redis) [[ $(redis-cli -h "$REDIS_NAME" -p "$REDIS" ping 2>/dev/null) == PONG ]] ;;
         broker) kcat -b "$KAFKA" -L -m 2 >/dev/null 2>&1 ;;
         demo) grep -q "$DEMO_READY" "$RUN_DIR/logs/demo.log" ;;
+        collector) port_answers 127.0.0.1 "$COLLECTOR_PORT" ;;
         nginx) port_answers "$NEAR" "$PORT" ;;
         *) curl -fsS -m 2 -o /dev/null "http://$NEAR:$(admin_of "$1")/readyz" 2>/dev/null ;;
     esac

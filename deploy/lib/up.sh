@@ -63,6 +63,7 @@ ${BOLD}vy-gateway is ready.${PLAIN}
   Socket.IO  $url/socket.io/  namespace /finance-payments, e.g. io('$url/finance-payments', { query: { userId: '123' } })
   admin      bridge http://$NEAR:$BRIDGE_ADMIN/readyz  edge-http :$HTTP_ADMIN  edge-ws-1 :$WS_ADMIN_1  edge-ws-2 :$WS_ADMIN_2
   Kafka      $KAFKA$([[ $OWN_KAFKA == yes ]] || echo ' (not ours)')   Redis  $REDIS_NAME:$REDIS$([[ $OWN_REDIS == yes ]] || echo ' (not ours)')
+  traces     $COLLECTOR$([[ $OWN_COLLECTOR == yes ]] && echo '/  the newest; /requests/ID one by its x-request-id' || echo ' (not ours)')
   logs       $RUN_DIR/logs
 TEXT
     if [[ $NODE_ENV == local ]]; then say "  page       $url/  makes a payment and shows its updates live"; fi
@@ -112,7 +113,7 @@ stop_leftovers() {
         [[ -f $file ]] || continue
         pid=$(<"$file")
         # The number may belong to another process by now; ours name the run folder, a program of ours, or its port.
-        if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qE "$RUN_DIR|/(edge-http|edge-ws|bridge-kafka|demo-payments) |redis-server"; then
+        if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qE "$RUN_DIR|/(edge-http|edge-ws|bridge-kafka|demo-payments) |redis-server|deploy/lib/collector.py"; then
             stop_process "$pid"
             say "stopped ${file##*/} (pid $pid)"
         fi

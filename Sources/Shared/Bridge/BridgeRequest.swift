@@ -27,12 +27,7 @@ public struct BridgeRequestID: Hashable, Sendable, CustomStringConvertible {
         var words: (UInt64, UInt64) = (0, 0)
         var count = 0
         for byte in digits {
-            let value: UInt64
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = UInt64(byte &- UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = UInt64(byte &- UInt8(ascii: "a") &+ 10)
-            default: return nil
-            }
+            guard let value = HexDigits.value(byte) else { return nil }
             if count < 16 { words.0 = words.0 << 4 | value } else { words.1 = words.1 << 4 | value }
             count += 1
             if count > 32 { return nil }
@@ -60,11 +55,8 @@ public struct BridgeRequestID: Hashable, Sendable, CustomStringConvertible {
 
     /// - Parameter digits: room for 32 bytes.
     func writeDigits(into digits: UnsafeMutableRawBufferPointer) {
-        for index in 0..<32 {
-            let word = index < 16 ? high : low
-            let nibble = UInt8(truncatingIfNeeded: word &>> UInt64(60 &- 4 &* (index & 15))) & 15
-            digits[index] = nibble < 10 ? UInt8(ascii: "0") &+ nibble : UInt8(ascii: "a") &+ nibble &- 10
-        }
+        HexDigits.write(high, into: digits, at: 0)
+        HexDigits.write(low, into: digits, at: 16)
     }
 }
 

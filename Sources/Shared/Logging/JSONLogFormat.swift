@@ -51,7 +51,11 @@ extension ByteBuffer {
 
     fileprivate mutating func writeMetadata(_ value: Logger.MetadataValue) {
         switch value {
-        case .string, .stringConvertible: writeJSONString(value.description)
+        case .string(let text): writeJSONString(text)
+        // Numbers stay numbers, so that a log's reader can compare them.
+        case .stringConvertible(let number as Int): writeString(String(number))
+        case .stringConvertible(let number as Double) where number.isFinite: writeString("\(number)")
+        case .stringConvertible(let value): writeJSONString(value.description)
         case .dictionary(let members):
             writeStaticString("{")
             for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {

@@ -1,8 +1,10 @@
 import KafkaClient
 import Logging
 import NIOCore
+import OTLPTracing
 import Shared
 import Telemetry
+import Tracing
 
 /// The way of a status update: from Kafka into Redis, or to the dead-letter topic. Confined to one event loop.
 final class StatusPath {
@@ -19,6 +21,7 @@ final class StatusPath {
     private let eventLoop: any EventLoop
     private let jobs: JobRunner
     private let store: any StatusStore
+    private let tracer: ProcessTracer
     private let logger: Logger
     private var producer: KafkaProducer?
     private var consumer: KafkaConsumer?
@@ -32,12 +35,13 @@ final class StatusPath {
 
     init(
         _ settings: BridgeKafkaSettings, store: any StatusStore, eventLoop: any EventLoop, jobs: JobRunner,
-        logger: Logger
+        tracer: ProcessTracer = .off, logger: Logger
     ) {
         self.settings = settings
         self.store = store
         self.eventLoop = eventLoop
         self.jobs = jobs
+        self.tracer = tracer
         self.logger = logger
     }
 
@@ -175,13 +179,30 @@ final class StatusPath {
                 return .done
             }
         case .write(let offset, let userID, let data, let version):
+            let parent = head?.trace
+            let span = tracer.start("process \(partition.topic)", .consumer, in: parent)
+            if let head { span?.describe(head, "process") }
             let entry = StatusEntry(
                 partition: partition, offset: offset, userID: userID, event: partition.topic, data: data,
-                version: version)
+                version: version, trace: span?.trace ?? parent)
             let store = store
-            run(partition, generation) { try await store.append(entry) }
+            run(partition, generation) { try await Self.append(entry, to: store, span) }
         case .deadLetter(let reason):
             if let head { deadLetter(head, reason, partition, generation) }
+        }
+    }
+
+    private static func append(
+        _ entry: StatusEntry, to store: any StatusStore, _ span: TraceSpan?
+    ) async throws -> StatusPartition.Result {
+        defer { span?.end() }
+        do {
+            let result = try await store.append(entry)
+            span?.attributes["vy.status_update"] = "\(result)"
+            return result
+        } catch {
+            span?.fail("redis", "\(error)")
+            throw error
         }
     }
 

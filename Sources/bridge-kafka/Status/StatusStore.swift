@@ -17,6 +17,8 @@ struct StatusEntry: Sendable {
     let data: ByteBuffer
     /// Nil where it has none.
     let version: StatusVersion?
+    /// The span that it comes from; nil where nobody traces.
+    let trace: TraceContext?
 }
 
 /// Where status updates go.
@@ -36,7 +38,8 @@ struct RedisStatusStore: StatusStore {
     /// thing is passed over, with its offset.
     ///
     /// KEYS: offset, history, channel, version. ARGV: offset, length and expiry (ms) of the history, event, the same as
-    /// JSON, data, what has changed and how long answers are cached (``CacheScripts``), order and content of the version.
+    /// JSON, data, what has changed and how long answers are cached (``CacheScripts``), order and content of the version,
+    /// `traceparent`.
     static let appendScript =
         """
         local seen = redis.call('GET', KEYS[1])
@@ -52,11 +55,12 @@ struct RedisStatusStore: StatusStore {
         end
         local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
         local prev = last and last[1] or '0-0'
+        local trace = ARGV[11] or ''
         local id = redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], '*',
-          'prev', prev, 'event', ARGV[4], 'data', ARGV[6])
+          'prev', prev, 'event', ARGV[4], 'data', ARGV[6], unpack(trace ~= '' and {'trace', trace} or {}))
         redis.call('PEXPIRE', KEYS[2], ARGV[3])
         redis.call('PUBLISH', KEYS[3],
-          '{"id":"' .. id .. '","prev":"' .. prev .. '","event":' .. ARGV[5] .. ',"data":' .. ARGV[6] .. '}')
+          '{"id":"' .. id .. '","prev":"' .. prev .. '","event":' .. ARGV[5] .. (trace ~= '' and ',"trace":"' .. trace .. '"' or '') .. ',"data":' .. ARGV[6] .. '}')
         redis.call('SET', KEYS[1], ARGV[1])
 
         """ + CacheScripts.change(names: "ARGV[7]", lifetime: "ARGV[8]", ahead: "0") + "return id"
@@ -76,7 +80,7 @@ struct RedisStatusStore: StatusStore {
 
     /// Comes before the other steps, since it does no harm twice: the payment is in the stream before its offset counts as seen.
     static let succeededScript =
-        SucceededPayments.functions + "succeeded(KEYS[5], KEYS[6], ARGV[11])\n" + appendScript
+        SucceededPayments.functions + "succeeded(KEYS[5], KEYS[6], ARGV[12])\n" + appendScript
 
     func append(_ entry: StatusEntry) async throws -> StatusPartition.Result {
         var event = ByteBuffer()
@@ -96,6 +100,7 @@ struct RedisStatusStore: StatusStore {
                 .text(entry.event), .bytes(event), .bytes(entry.data),
                 .text(changed), RedisArgument(cacheLifetime?.milliseconds ?? 0),
                 .text(entry.version?.order ?? ""), .text(entry.version?.content ?? ""),
+                .text(entry.trace?.parent ?? ""),
             ] + (payment.map { [.text($0)] } ?? []))
         return reply == .null ? .skipped : reply.text == "superseded" ? .superseded : .done
     }

@@ -10,7 +10,8 @@ extension RequestRules {
     static let replayedField = field("idempotent-replayed")
     static let cacheStatusField = field("cache-status")
     static let forwardedForField = field("x-forwarded-for")
-    static let traceFields = [field("traceparent"), field("tracestate")]
+    private static let traceParentField = field(TraceContext.parentField)
+    private static let traceStateField = field(TraceContext.stateField)
 
     /// The caller's request id where it is short and harmless in logs and headers, else `fallback`.
     static func requestID(_ headers: HTTPFields, fallback: String) -> String {
@@ -19,6 +20,12 @@ extension RequestRules {
             !CardNumber.isIn(given)
         else { return fallback }
         return given
+    }
+
+    /// The trace that the caller's request belongs to; several fields of state are one (W3C Trace Context §3.3.1).
+    static func trace(_ headers: HTTPFields) -> TraceContext? {
+        guard let parent = headers[traceParentField] else { return nil }
+        return TraceContext(parent: parent, state: headers[traceStateField])
     }
 
     /// The entries of `X-Forwarded-For`, in order; of several fields as of one, without empty ones (RFC 9110 §5.3, §5.6.1).

@@ -64,8 +64,13 @@ final class Recovery: Sendable {
     }
 
     /// An update as clients get it; while connections can be recovered, with its offset as the last argument.
-    func event(_ update: UserUpdate, of userID: String, namespace: String) -> EncodedEvent {
+    ///
+    /// - Parameter trace: what the client is told of the update's trace, before the offset.
+    func event(
+        _ update: UserUpdate, of userID: String, namespace: String, trace: TraceContext? = nil
+    ) -> EncodedEvent {
         var arguments = [update.data]
+        if let trace { arguments.append(ByteBuffer(string: "{\"traceparent\":\"\(trace.parent)\"}")) }
         if isEnabled { arguments.append(Self.offset(UpdateOffset(id: update.id, userID: userID))) }
         return EncodedEvent(namespace: namespace, name: update.event, arguments: arguments)
     }

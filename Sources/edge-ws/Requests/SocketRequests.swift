@@ -1,6 +1,7 @@
 import HTTPTypes
 import Logging
 import NIOCore
+import OTLPTracing
 import Operations
 import PaymentContacts
 import RawJSON
@@ -9,6 +10,7 @@ import Shared
 import SocketIO
 import Synchronization
 import Telemetry
+import Tracing
 
 /// Requests that come as events: each goes through the bridge as the REST call does, and its acknowledgement is
 /// `{"status":201,"body":{…}}`, where errors have the status and the problem document of REST.
@@ -39,6 +41,7 @@ final class SocketRequests: Sendable {
     /// What edge-http keeps of answers; nil: nothing.
     private let cache: ResponseCache?
     private let contacts: PaymentContacts?
+    private let tracer: ProcessTracer
     private let logger: Logger
     /// Nil when there is no bridge to send to.
     private let send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
@@ -46,13 +49,14 @@ final class SocketRequests: Sendable {
 
     init(
         catalog: ServiceCatalog, limits: Limits, cache: ResponseCache? = nil,
-        contacts: PaymentContacts? = nil, logger: Logger,
+        contacts: PaymentContacts? = nil, tracer: ProcessTracer = .off, logger: Logger,
         send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
     ) {
         self.catalog = catalog
         self.limits = limits
         self.cache = cache
         self.contacts = contacts
+        self.tracer = tracer
         self.logger = logger
         self.send = send
     }
@@ -88,8 +92,11 @@ final class SocketRequests: Sendable {
             let route = try check(found)
             let body = try body(arguments, attachments: attachments)
             try RequestRules.check(body, for: route, of: userID, maxDepth: limits.depth)
-            let request = route.request(id: id, requestID: requestID, userID: userID, body: body)
-            try start(request, route, ack, socket)
+            // Socket.IO has no place for a client's trace, so one begins here.
+            let span = tracer.start(name, .server, in: nil)
+            let request = route.request(
+                id: id, requestID: requestID, userID: userID, further: span?.trace.fields ?? [], body: body)
+            try start(request, route, ack, socket, span)
         } catch {
             refuse(error, ack, requestID: requestID, found, socket)
         }
@@ -149,7 +156,8 @@ final class SocketRequests: Sendable {
     }
 
     private func start(
-        _ request: BridgeRequest, _ route: Route, _ ack: SocketIOAck, _ socket: SocketIOSocket
+        _ request: BridgeRequest, _ route: Route, _ ack: SocketIOAck, _ socket: SocketIOSocket,
+        _ span: TraceSpan?
     ) throws(Problem) {
         guard let send else { return }
         let key = ObjectIdentifier(socket)
@@ -172,21 +180,41 @@ final class SocketRequests: Sendable {
                 let (status, answer) = Self.answer(outcome, of: request, route)
                 let duration = ContinuousClock.now - start
                 route.eventMeter.answered(Self.counted(outcome), after: duration)
-                self.logger.debug(
-                    "socket request",
-                    metadata: [
-                        "topic": "\(request.topic)", "status": "\(status)", "requestId": "\(request.id)",
-                        "durationMs": "\(duration.milliseconds)",
-                    ])
+                self.ended(request, route, status: status, after: duration, span)
                 socket.eventLoop.execute { ack([answer]) }
             }
             return true
         }
         guard isWelcome else {
+            span?.fail(Self.tooMany)
+            span?.end()
             throw OperationOutcome.unavailable(
                 code: Self.tooMany,
                 detail: "Too many requests of this socket, or of all, are in flight.", retryAfter: 1)
         }
+    }
+
+    private func ended(
+        _ request: BridgeRequest, _ route: Route, status: Int, after duration: Duration, _ span: TraceSpan?
+    ) {
+        var fields: Logger.Metadata = ["requestId": "\(request.id)"]
+        if let span {
+            fields["traceId"] = "\(span.trace.traceID)"
+            fields["spanId"] = "\(span.trace.spanID)"
+            span.updateAttributes { attributes in
+                attributes["vy.request_id"] = request.id.description
+                attributes["vy.status"] = status
+                attributes["http.route"] = route.path
+            }
+            if status >= 500 { span.fail(String(status)) }
+            span.end()
+        }
+        logger.log(
+            level: status >= 500 ? .warning : .info, "socket request",
+            metadata: fields.merging([
+                "route": "\(route.path)", "topic": "\(request.topic)", "status": .stringConvertible(status),
+                "durationMs": .stringConvertible(Double(duration.nanoseconds / 1000) / 1000),
+            ]) { $1 })
     }
 
     private func ended(_ id: BridgeRequestID, of key: ObjectIdentifier) {

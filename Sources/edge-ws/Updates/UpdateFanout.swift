@@ -157,16 +157,18 @@ enum History {
             var event: String?
             var data: ByteBuffer?
             var previous: StreamID?
+            var trace: TraceContext?
             for index in stride(from: 0, to: fields.count - 1, by: 2) {
                 switch fields[index].text {
                 case "event": event = fields[index + 1].text
                 case "data": data = fields[index + 1].bytes
                 case "prev": previous = fields[index + 1].text.flatMap { StreamID($0) }
+                case "trace": trace = fields[index + 1].text.flatMap { TraceContext(parent: $0) }
                 default: break
                 }
             }
             guard let event, let data else { return nil }
-            return UserUpdate(id: id, previous: previous, event: event, data: data)
+            return UserUpdate(id: id, previous: previous, event: event, data: data, trace: trace)
         }
     }
 }

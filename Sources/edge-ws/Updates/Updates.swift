@@ -23,7 +23,7 @@ final class Updates: Sendable {
     /// - Parameters:
     ///   - emitter: takes what Socket.IO emitters publish; nil: that is not listened to.
     init(
-        _ redis: RedisConfiguration, namespace: String, recovery: Recovery, emitter: EmitterIntake?,
+        _ redis: RedisConfiguration, recovery: Recovery, events: UpdateEvents, emitter: EmitterIntake?,
         group: any EventLoopGroup, logger: Logger
     ) {
         let server = ServerReference()
@@ -37,8 +37,9 @@ final class Updates: Sendable {
                 logger: logger
             ) { userID, update in
                 emitted.increment()
-                let event = recovery.event(update, of: userID, namespace: namespace)
-                server.value?.emit(event, toRoom: UserGateway.room(userID), on: eventLoop)
+                events.withEvent(for: update, of: userID) {
+                    server.value?.emit($0, toRoom: UserGateway.room(userID), on: eventLoop)
+                }
             }
             let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) { event in
                 if case .message(let channel, let message) = event,

@@ -97,6 +97,8 @@ def policy_findings(overlay, workload: dict, labels: dict, processes: dict, sett
     if "bridge-kafka" in processes:
         brokers = processes["bridge-kafka"][1].value("KAFKA_BROKER", settings).split(",")
         wanted |= {("kafka", int(broker.rsplit(":", 1)[1])) for broker in brokers}
+    if collector := own.value("OTEL_EXPORTER_OTLP_ENDPOINT", settings):
+        wanted.add(("opentelemetry", int(collector.rsplit(":", 1)[1])))
     if egress != wanted:
         found.append(f"{own.where}: may connect to {sorted(egress)}, but needs {sorted(wanted)}")
     ingress = {names.get(port["port"], port["port"]) for p in policies for rule in p.get("ingress", []) for port in rule["ports"]}

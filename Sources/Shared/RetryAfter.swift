@@ -3,16 +3,16 @@
 #endif
 
 /// The field `Retry-After` (RFC 9110 §10.2.3): seconds or a date.
-enum RetryAfter {
+package enum RetryAfter {
     /// What is longer is asked again after a day.
-    static let longest = Duration.seconds(86_400)
+    package static let longest = Duration.seconds(86_400)
 
     /// Nil for what is neither.
     ///
     /// - Parameters:
     ///   - date: the answer's field `Date`, by whose clock the date was made.
     ///   - now: seconds since 1970, where there is no such field.
-    static func delay(_ field: String, date: String?, now: Int) -> Duration? {
+    package static func delay(_ field: String, date: String?, now: Int) -> Duration? {
         if !field.isEmpty, field.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             return Int(field).map { min(longest, .seconds($0)) } ?? longest
         }
