@@ -253,7 +253,7 @@ def test_developments_collector_shows_a_request_as_a_tree(traced, collector):
     port = int(collector.url.rsplit(":", 1)[1])
     shown = request(port, "GET", "/requests/shown-1").body.decode().splitlines()
     assert shown[0].startswith(f"trace {trace}  ") and shown[0].endswith("  3 spans")
-    assert [line[28:].split("  http.")[0] for line in shown[1:]] == [
+    assert [line[27:].split("  http.")[0] for line in shown[1:]] == [
         f"edge-http: POST {SERVICE}/payment-intents", f"  bridge-kafka: send {CREATE}", f"    bridge-kafka: process {REPLIES}"]
     assert request(port, "GET", f"/traces/{trace}").body.decode().splitlines() == shown
     assert shown[0] in request(port, "GET", "/").body.decode()
