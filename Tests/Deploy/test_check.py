@@ -9,6 +9,7 @@ from deploycheck import KINDS, ROOT, Settings
 UNITS, BASE, OVERLAYS, PROXIES = "deploy/systemd/units", "deploy/kubernetes/base", "deploy/kubernetes/overlays", "deploy/proxies"
 BRIDGE, EDGE_HTTP, EDGE_WS = (f"{UNITS}/vy-gateway-{name}@.service" for name in ("bridge", "edge-http", "edge-ws"))
 COMPOSE, DOCKERFILE = "deploy/compose/compose.yaml", "deploy/docker/Dockerfile"
+ALERTS, DASHBOARD = "deploy/monitoring/alerts.yaml", "deploy/monitoring/grafana-dashboard.json"
 READINESS = """        readinessProbe:
           httpGet: {path: /readyz, port: http-admin}
           periodSeconds: 2
@@ -92,6 +93,32 @@ MISTAKES = [
     ("proxies", f"{PROXIES}/envoy.yaml", "timeout: 0s\n", "timeout: 15s\n", "envoy: ends a WebSocket after 15 s"),
     ("proxies", f"{PROXIES}/envoy.yaml", "max_requests_per_connection: 1", "max_requests_per_connection: 100", "envoy: keeps connections"),
     ("proxies", f"{PROXIES}/envoy.yaml", "health_check_config: {port_value: 14040}", "health_check_config: {port_value: 4040}", "envoy: checks edge-http on 4040 at port 4040"),
+    ("kubernetes", f"{BASE}/network.yaml", "kubernetes.io/metadata.name: monitoring", "kubernetes.io/metadata.name: default", "may be connected to by"),
+    ("monitoring", ALERTS, "vy_gateway_ready == 0", "vy_gateway_readiness == 0", "VyGatewayNotReady: vy_gateway_readiness is not in docs/metrics.md"),
+    ("monitoring", ALERTS, 'queue!="status_updates"', 'name!="status_updates"', "vy_gateway_queue_items has no label name"),
+    ("monitoring", ALERTS, "max by (job, instance, client)", "max by (job, instance, clients)", "vy_gateway_kafka_broker_up has no label clients"),
+    ("monitoring", ALERTS, "rate(vy_gateway_queue_refused_total[5m]) > 0", "vy_gateway_queue_refused_total > 0", "vy_gateway_queue_refused_total is a counter"),
+    ("monitoring", ALERTS, "expr: vy_gateway_ready == 0", "expr: rate(vy_gateway_ready[5m]) == 0", "vy_gateway_ready is a gauge"),
+    ("monitoring", ALERTS, "executor, le)", "executor)", "is not summed by le"),
+    ("monitoring", ALERTS, 'reason="slow consumer"', 'reason="slow client"', "no reason is ever slow client"),
+    ("monitoring", ALERTS, 'up{job=~"vy-gateway-.+"} == 0\n    for: 2m', "up == 0\n    for: 2m", "VyGatewayDown: up is asked of all jobs"),
+    ("monitoring", ALERTS, "#vygatewaydown", "#down", "its runbook is not docs/alerts.md#vygatewaydown"),
+    ("monitoring", ALERTS, "severity: critical", "severity: page", "its severity is none of critical, warning"),
+    ("monitoring", ALERTS, "alert: VyGatewayMemory", "alert: VyGatewayRAM", "there is no alert VyGatewayMemory"),
+    ("monitoring", "docs/alerts.md", "### VyGatewayMemory", "### Memory", "has no section VyGatewayMemory"),
+    ("monitoring", "docs/metrics.md", "| `vy_gateway_redis_up` | gauge |", "| `vy_gateway_redis_up` | counter |", "vy_gateway_redis_up is a counter"),
+    ("monitoring", "deploy/monitoring/alerts.test.yaml", "  - {alertname: VyGatewayMemory, eval_time: 16m}\n", "", "VyGatewayMemory is never silent"),
+    ("monitoring", "deploy/monitoring/alerts.test.yaml", "- alertname: VyGatewayMemory", "- alertname: VyGatewayDown", "VyGatewayMemory is never provoked"),
+    ("monitoring", "deploy/monitoring/prometheus.yaml", "127.0.0.1:14050", "127.0.0.1:4050", "scrapes other ports of edge-http"),
+    ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "vy-gateway;.*admin", "vy-gateway;http.*", "not its admin port"),
+    ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "vy-gateway-$1", "$1", "its jobs are bridge-kafka, edge-http, edge-ws, not"),
+    ("monitoring", f"{BASE}/edge-ws.yaml", "limits: {memory: 1Gi}", "limits: {memory: 2Gi}", "edge-ws may have 2Gi, not 1024 MiB"),
+    ("monitoring", DASHBOARD, "socketio_upgrades_total", "socketio_upgrade_total", "socketio_upgrade_total is not in docs/metrics.md"),
+    ("monitoring", DASHBOARD, "sum by (transport) (rate(socketio_sessions_opened_total", "sum by (kind) (rate(socketio_sessions_opened_total", "socketio_sessions_opened_total has no label kind"),
+    ("monitoring", DASHBOARD, "vy_gateway_socket_users", "socketio_sockets", "does not show vy_gateway_socket_users"),
+    ("monitoring", DASHBOARD, '"uid": "${datasource}"', '"uid": "prometheus"', "does not ask the chosen data source"),
+    ("monitoring", DASHBOARD, '"name": "route"', '"name": "path"', "there is no variable route"),
+    ("monitoring", DASHBOARD, '"y": 6}', '"y": 5}', "lies over"),
     # The program's own settings change, and the files do not.
     ("proxies", ".env-example", "KAFKA_REPLY_TIMEOUT_MAX=120000", "KAFKA_REPLY_TIMEOUT_MAX=240000", "KAFKA_REPLY_TIMEOUT_MAX is 240 s"),
     ("proxies", ".env-example", "WS_PING_INTERVAL=25000", "WS_PING_INTERVAL=50000", "a heartbeat may take 70 s"),

@@ -13,7 +13,7 @@ import deploycheck
 import kubernetes_validate
 import pytest
 import yaml
-from deploycheck import ROOT, dockerfile, kubernetes, systemd
+from deploycheck import ROOT, dockerfile, kubernetes, monitoring, systemd
 from deploycheck.settings import PROCESSES, binary, run_binary
 
 DEPLOY = ROOT / "deploy"
@@ -213,3 +213,34 @@ def test_haproxy_takes_the_example():
 def test_envoy_takes_the_example():
     done = run(str(files("envoy") / "_bin" / "envoy"), "--mode", "validate", "-c", DEPLOY / "proxies/envoy.yaml", "--log-level", "warn")
     assert done.returncode == 0 and "OK" in done.stdout, done.stderr
+
+
+# Monitoring
+
+
+def test_promtool_takes_the_alerts_and_each_comes_when_it_should():
+    done = run("promtool", "check", "rules", DEPLOY / "monitoring/alerts.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run("promtool", "test", "rules", DEPLOY / "monitoring/alerts.test.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["prometheus.yaml", "prometheus-kubernetes.yaml"])
+def test_promtool_takes_the_configurations(tmp_path, name):
+    shutil.copy(DEPLOY / "monitoring/alerts.yaml", tmp_path)
+    configuration = yaml.safe_load((DEPLOY / "monitoring" / name).read_text())
+    for job in configuration["scrape_configs"]:
+        # Debian's Prometheus is built without it.
+        if job.pop("kubernetes_sd_configs", None):
+            job["static_configs"] = [{"targets": []}]
+    (tmp_path / name).write_text(yaml.safe_dump(configuration))
+    done = run("promtool", "check", "config", tmp_path / name)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_reads_each_query_of_the_dashboard(tmp_path):
+    rules = [{"record": f"panel:{number}", "expr": expression} for number, (_, expression) in enumerate(monitoring.expressions(ROOT))]
+    assert len(rules) > 50
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = run("promtool", "check", "rules", tmp_path / "rules.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr

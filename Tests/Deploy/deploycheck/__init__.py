@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from . import compose, dockerfile, kubernetes, proxies, systemd
+from . import compose, dockerfile, kubernetes, monitoring, proxies, systemd
 from .settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
-KINDS = {"systemd": systemd, "dockerfile": dockerfile, "compose": compose, "kubernetes": kubernetes, "proxies": proxies}
+KINDS = {"systemd": systemd, "dockerfile": dockerfile, "compose": compose, "kubernetes": kubernetes, "proxies": proxies, "monitoring": monitoring}
 
 
 def findings(root: Path = ROOT, settings: Settings | None = None) -> list[str]:

@@ -101,9 +101,11 @@ def policy_findings(overlay, workload: dict, labels: dict, processes: dict, sett
         wanted.add(("opentelemetry", int(collector.rsplit(":", 1)[1])))
     if egress != wanted:
         found.append(f"{own.where}: may connect to {sorted(egress)}, but needs {sorted(wanted)}")
-    ingress = {names.get(port["port"], port["port"]) for p in policies for rule in p.get("ingress", []) for port in rule["ports"]}
-    if ingress != {own.port(settings)}:
-        found.append(f"{own.where}: may be connected to at {sorted(ingress)}, not at its port {own.port(settings)} alone")
+    ingress = {(source["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], names.get(port["port"], port["port"]))
+               for p in policies for rule in p.get("ingress", []) for source in rule["from"] for port in rule["ports"]}
+    wanted = {("ingress", own.port(settings))} | {("monitoring", other.admin_port(settings)) for _, other in processes.values()}
+    if ingress != wanted:
+        found.append(f"{own.where}: may be connected to by {sorted(ingress)}, but needs {sorted(wanted)}")
     return found
 
 
