@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -201,6 +202,17 @@ def test_an_unknown_field_is_not_let_through():
 def test_nginx_takes_the_example(tmp_path, upstreams):
     folder = shutil.copytree(DEPLOY / "proxies/nginx", tmp_path / "nginx")
     shutil.copy(DEPLOY / upstreams, folder / "upstreams.conf")
+    done = run("nginx", "-t", "-q", "-c", folder / "nginx.conf", "-g", f"lock_file {tmp_path}/lock;")
+    assert done.returncode == 0, done.stderr
+
+
+def test_nginx_takes_the_example_of_the_migration(tmp_path):
+    blocks = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/migrating-from-nestjs.md").read_text(), re.S)
+    folder = shutil.copytree(DEPLOY / "proxies/nginx", tmp_path / "nginx")
+    kept = (folder / "locations.conf").read_text().partition("location @edge_away")
+    (folder / "locations.conf").write_text(blocks.pop() + kept[1] + kept[2])
+    (folder / "upstreams.conf").write_text((folder / "upstreams.conf").read_text() + blocks.pop())
+    assert not blocks
     done = run("nginx", "-t", "-q", "-c", folder / "nginx.conf", "-g", f"lock_file {tmp_path}/lock;")
     assert done.returncode == 0, done.stderr
 
