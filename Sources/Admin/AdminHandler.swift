@@ -10,10 +10,14 @@ final class AdminHandler: ChannelInboundHandler {
     private static let mostUnwanted = 65_536
 
     private let site: AdminSite
+    private let host: AdminHost
     private var head: HTTPRequestHead?
     private var unwanted = 0
 
-    init(_ site: AdminSite) { self.site = site }
+    init(_ site: AdminSite, host: AdminHost) {
+        self.site = site
+        self.host = host
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -30,25 +34,30 @@ final class AdminHandler: ChannelInboundHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard host.takes(head.headers) else {
+            return write(
+                .text(.misdirectedRequest, "Name this port by its address, or by localhost."), head, context)
+        }
         let path = head.uri.prefix { $0 != "?" }
         site.page(head.method, path, on: context.eventLoop).assumeIsolated().whenSuccess {
             self.write($0, head, context)
         }
     }
 
-    private func write(_ page: AdminSite.Page, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func write(_ page: AdminPage, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
         var headers = HTTPHeaders([
-            ("content-type", page.contentType), ("content-length", String(page.text.utf8.count)),
-            ("cache-control", "no-store"),
+            ("content-type", page.contentType), ("content-length", String(page.body.readableBytes)),
+            ("cache-control", "no-store"), ("x-content-type-options", "nosniff"),
         ])
+        headers.add(contentsOf: page.headers)
         if page.status == .methodNotAllowed { headers.add(name: "allow", value: "GET, HEAD") }
         if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
         context.write(
             wrapOutboundOut(.head(.init(version: .http1_1, status: page.status, headers: headers))),
             promise: nil)
         if head.method != .HEAD {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: page.text)))), promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(page.body))), promise: nil)
         }
         context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in
             if !head.isKeepAlive { context.close(promise: nil) }

@@ -15,7 +15,8 @@ public struct Readiness: Sendable {
     public init(missing: [String]) { self.missing = missing }
 }
 
-/// The HTTP server for operators, apart from the public port: `/livez`, `/readyz`, `/version`, `/counters` and `/metrics`.
+/// The HTTP server for operators, apart from the public port: `/livez`, `/readyz`, `/version`, `/counters`, `/metrics`, `/errors`
+/// (the last warnings and errors of the log) and `/report` (what a console shows of the process).
 ///
 /// It has the watching thread for itself, so that it answers while the event loops or the concurrency pool hang.
 public struct AdminServer: Service {
@@ -35,10 +36,12 @@ public struct AdminServer: Service {
     /// - Parameters:
     ///   - port: 0 picks a free port; the log line `admin listening` names it.
     ///   - parts: read for each `GET /metrics`, beside what has been counted.
+    ///   - pages: what this process alone serves besides.
     ///   - counters: called for each `GET /counters`: numbers by group and name.
     ///   - readiness: called for each `GET /readyz`; it must not block.
     public init(
         host: String, port: Int, telemetry: ProcessTelemetry, logger: Logger, parts: [ScrapePart],
+        pages: (any AdminPages)? = nil,
         counters: @escaping @Sendable () async -> [String: [String: Int]],
         readiness: @escaping @Sendable () -> Readiness
     ) {
@@ -48,12 +51,12 @@ public struct AdminServer: Service {
         eventLoop = telemetry.watch.eventLoop
         site = AdminSite(
             telemetry: telemetry, scraper: telemetry.scraper(parts) { readiness().missing.isEmpty },
-            counters: counters, readiness: readiness)
+            counters: counters, readiness: readiness, pages: pages)
     }
 
     public func run() async throws {
         let connections = Connections()
-        let (site, eventLoop) = (site, eventLoop)
+        let (site, eventLoop, adminHost) = (site, eventLoop, AdminHost(host))
         let listener = try await ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -64,7 +67,7 @@ public struct AdminServer: Service {
                     try pipeline.configureHTTPServerPipeline(
                         withPipeliningAssistance: true, withErrorHandling: true)
                     try pipeline.addHandler(IdleStateHandler(allTimeout: Self.idleTimeout))
-                    try pipeline.addHandler(AdminHandler(site))
+                    try pipeline.addHandler(AdminHandler(site, host: adminHost))
                 }
             }
             .bind(host: host, port: port).get()

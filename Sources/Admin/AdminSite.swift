@@ -1,4 +1,3 @@
-import Foundation
 import NIOCore
 import NIOHTTP1
 import Shared
@@ -6,27 +5,6 @@ import Telemetry
 
 /// What is answered to which path.
 struct AdminSite: Sendable {
-    struct Page: Sendable {
-        let status: HTTPResponseStatus
-        let contentType: String
-        let text: String
-
-        static func json(_ status: HTTPResponseStatus, _ value: some Encodable) -> Page {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys]
-            guard let data = try? encoder.encode(value) else {
-                return text(.internalServerError, "Internal Server Error")
-            }
-            return Page(
-                status: status, contentType: "application/json; charset=utf-8",
-                text: String(decoding: data, as: UTF8.self))
-        }
-
-        static func text(_ status: HTTPResponseStatus, _ text: String) -> Page {
-            Page(status: status, contentType: "text/plain; charset=utf-8", text: text + "\n")
-        }
-    }
-
     private struct Live: Encodable {
         let live: Bool
         let stalled: [String]
@@ -35,23 +13,31 @@ struct AdminSite: Sendable {
         let ready: Bool
         let missing: [String]
     }
-    private struct Version: Encodable { let process, version: String }
+    private struct Version: Encodable { let process, instance, version: String }
 
     let telemetry: ProcessTelemetry
     let scraper: Scraper
     let counters: @Sendable () async -> [String: [String: Int]]
     let readiness: @Sendable () -> Readiness
+    var pages: (any AdminPages)?
+    var errors: @Sendable () -> [String] = { RecentLines.ofProcess.all }
 
-    private static let paths: Set<Substring> = ["/livez", "/readyz", "/version", "/counters", "/metrics"]
+    private static let paths: Set<Substring> = [
+        "/livez", "/readyz", "/version", "/counters", "/metrics", "/errors", "/report",
+    ]
 
     /// On the watching thread.
-    func page(_ method: HTTPMethod, _ path: Substring, on eventLoop: any EventLoop) -> EventLoopFuture<Page> {
-        guard Self.paths.contains(path) else {
+    func page(
+        _ method: HTTPMethod, _ path: Substring, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<AdminPage> {
+        let isOfPages = pages?.paths.contains(String(path)) ?? false
+        guard isOfPages || Self.paths.contains(path) else {
             return eventLoop.makeSucceededFuture(.text(.notFound, "Not Found"))
         }
         guard method == .GET || method == .HEAD else {
             return eventLoop.makeSucceededFuture(.text(.methodNotAllowed, "Method Not Allowed"))
         }
+        if isOfPages, let pages { return pages.page(String(path), report: report) }
         switch path {
         case "/livez":
             let stalled = telemetry.watch.stalled
@@ -66,18 +52,33 @@ struct AdminSite: Sendable {
                     missing.isEmpty ? .ok : .serviceUnavailable,
                     Ready(ready: missing.isEmpty, missing: missing)))
         case "/version":
-            return eventLoop.makeSucceededFuture(
-                .json(.ok, Version(process: telemetry.process.rawValue, version: telemetry.version)))
+            let version = Version(
+                process: telemetry.process.rawValue, instance: telemetry.instance, version: telemetry.version)
+            return eventLoop.makeSucceededFuture(.json(.ok, version))
         case "/metrics":
             return scraper.scrape().map {
-                Page(status: .ok, contentType: Scraper.contentType, text: $0)
+                AdminPage(contentType: Scraper.contentType, body: ByteBuffer(string: $0))
             }
+        case "/errors":
+            var json = ByteBuffer(string: "{\"errors\":")
+            json.writeJSONArray(of: errors())
+            json.writeStaticString("}")
+            return eventLoop.makeSucceededFuture(.json(json))
+        case "/report": return report().map { .json($0) }
         default: return counted(on: eventLoop)
         }
     }
 
-    private func counted(on eventLoop: any EventLoop) -> EventLoopFuture<Page> {
-        let page = eventLoop.makePromise(of: Page.self)
+    private func report() -> EventLoopFuture<ByteBuffer> {
+        scraper.scrape().map { metrics in
+            ProcessReport(
+                telemetry: telemetry, missing: readiness().missing, errors: errors(), metrics: metrics
+            ).json
+        }
+    }
+
+    private func counted(on eventLoop: any EventLoop) -> EventLoopFuture<AdminPage> {
+        let page = eventLoop.makePromise(of: AdminPage.self)
         let timer = eventLoop.scheduleTask(in: AdminServer.patience) {
             page.succeed(.text(.serviceUnavailable, "The counters do not answer."))
         }

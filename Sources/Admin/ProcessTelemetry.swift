@@ -6,14 +6,19 @@ public import Telemetry
 /// One process's metrics: what it counts, what is read for each scrape, and whether its loops turn.
 public final class ProcessTelemetry: Sendable {
     public let process: Metric.Process
+    /// The replica's name.
+    let instance: String
+    /// Names this run of the process, and no other of any process.
+    let run = (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
     let version = Build.version
     /// A service: it has to run for `/livez`.
     public let watch: LoopWatch
     private let registry: MetricRegistry
 
     /// Becomes what all handles count for. Once in a process, before any handle is made.
-    public init(_ process: Metric.Process) {
+    public init(_ process: Metric.Process, instance: String) {
         self.process = process
+        self.instance = instance
         registry = MetricRegistry()
         MetricsSystem.bootstrap(registry)
         let loops = Timer(.executorLag, LoopWatch.Executor.eventLoop.rawValue)
@@ -24,8 +29,9 @@ public final class ProcessTelemetry: Sendable {
     }
 
     /// For tests: counts nothing.
-    init(_ process: Metric.Process, watch: LoopWatch) {
+    init(_ process: Metric.Process, instance: String, watch: LoopWatch) {
         self.process = process
+        self.instance = instance
         self.watch = watch
         registry = MetricRegistry()
     }

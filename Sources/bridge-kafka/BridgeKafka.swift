@@ -17,7 +17,7 @@ struct BridgeKafka: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run(BridgeKafkaSettings.self) { settings, common, logger, supervisor in
-            let telemetry = ProcessTelemetry(.bridgeKafka)
+            let telemetry = ProcessTelemetry(.bridgeKafka, instance: common.instance)
             let traces = ProcessTraces(
                 settings.traces, process: BridgeKafkaSettings.process, common, logger: logger)
             let redis = RedisClient(

@@ -44,7 +44,8 @@ struct BridgeKafkaSettings: ProcessSettings {
         adminHost = reader.string("ADMIN_HOST", default: "127.0.0.1", help: "Address of the admin servers.")
         adminPort = reader.port(
             "BRIDGE_ADMIN_PORT", default: 4140,
-            help: "Admin port of bridge-kafka (`/livez`, `/readyz`, `/version`, `/counters`, `/metrics`).")
+            help: "Admin port of bridge-kafka (`/livez`, `/readyz`, `/version`, `/counters`, `/metrics`, "
+                + "`/errors`, `/report`).")
         window = reader.integer(
             "BRIDGE_WINDOW", default: 1024, in: 1...16_384,
             help:

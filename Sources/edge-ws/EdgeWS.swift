@@ -24,7 +24,7 @@ struct EdgeWS: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run(EdgeWSSettings.self) { settings, common, logger, supervisor in
-            let telemetry = ProcessTelemetry(.edgeWS)
+            let telemetry = ProcessTelemetry(.edgeWS, instance: common.instance)
             let traces = ProcessTraces(
                 settings.traces, process: EdgeWSSettings.process, common, logger: logger)
             let group = MultiThreadedEventLoopGroup.singleton

@@ -44,7 +44,8 @@ struct EdgeWSSettings: ProcessSettings {
         adminHost = reader.string("ADMIN_HOST", default: "127.0.0.1", help: "Address of the admin servers.")
         adminPort = reader.port(
             "WS_ADMIN_PORT", default: 4142,
-            help: "Admin port of edge-ws (`/livez`, `/readyz`, `/version`, `/counters`, `/metrics`).")
+            help: "Admin port of edge-ws (`/livez`, `/readyz`, `/version`, `/counters`, `/metrics`, "
+                + "`/errors`, `/report`).")
         var socketIO = SocketIOConfiguration()
         socketIO.path = reader.string(
             "WS_PATH", default: "/socket.io/", help: "Path of Socket.IO, with a slash at both ends.")

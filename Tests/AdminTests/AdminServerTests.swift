@@ -15,9 +15,13 @@ import Testing
     import Glibc
 #endif
 
+extension AdminPage {
+    fileprivate var text: String { String(buffer: body) }
+}
+
 /// What is answered to which path, without a network.
 @Suite struct AdminSiteTests {
-    private static let telemetry = ProcessTelemetry(.edgeWS, watch: LoopWatch())
+    private static let telemetry = ProcessTelemetry(.edgeWS, instance: "ws-1", watch: LoopWatch())
     private let eventLoop = Self.telemetry.watch.eventLoop
 
     private func site(
@@ -30,7 +34,7 @@ import Testing
 
     private func page(
         _ site: AdminSite, _ path: Substring, method: String = "GET"
-    ) async throws -> AdminSite.Page {
+    ) async throws -> AdminPage {
         let eventLoop = eventLoop
         return try await eventLoop.flatSubmit {
             site.page(HTTPMethod(rawValue: method), path, on: eventLoop)
@@ -46,7 +50,7 @@ import Testing
     @Test func livezNamesALoopThatHangs() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let watch = LoopWatch(group: group, limit: .milliseconds(600))
-        let telemetry = ProcessTelemetry(.edgeWS, watch: watch)
+        let telemetry = ProcessTelemetry(.edgeWS, instance: "ws-1", watch: watch)
         let site = AdminSite(
             telemetry: telemetry, scraper: telemetry.scraper([]) { true }, counters: { [:] },
             readiness: { Readiness(missing: []) })
@@ -54,7 +58,7 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await watch.run() }
             group.any().execute { while !release.load(ordering: .relaxed) { usleep(1000) } }
-            func ask() async throws -> AdminSite.Page {
+            func ask() async throws -> AdminPage {
                 try await watch.eventLoop.flatSubmit { site.page(.GET, "/livez", on: watch.eventLoop) }.get()
             }
             let deadline = ContinuousClock.now + .seconds(20)
@@ -86,7 +90,8 @@ import Testing
 
     @Test func versionNamesTheProcess() async throws {
         let page = try await page(site(), "/version")
-        #expect(page.text == "{\"process\":\"edge-ws\",\"version\":\"\(Build.version)\"}")
+        #expect(
+            page.text == "{\"instance\":\"ws-1\",\"process\":\"edge-ws\",\"version\":\"\(Build.version)\"}")
     }
 
     @Test func metricsAreText() async throws {

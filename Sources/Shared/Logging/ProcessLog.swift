@@ -14,11 +14,10 @@ struct ProcessLog {
     static func bootstrap(_ settings: CommonSettings, process: String, writer: LogWriter) -> ProcessLog {
         let threshold = LogThreshold(settings.logLevel)
         let isRead = settings.environment == .local && isatty(STDOUT_FILENO) == 1
-        let format: any LogFormat =
-            isRead
-            ? TerminalLogFormat(isColoured: getenv("NO_COLOR") == nil)
-            : JSONLogFormat(settings, process: process)
-        let handler = ProcessLogHandler(format, threshold: threshold, writer: writer)
+        let json = JSONLogFormat(settings, process: process)
+        let handler = ProcessLogHandler(
+            isRead ? TerminalLogFormat(isColoured: getenv("NO_COLOR") == nil) : json,
+            threshold: threshold, writer: writer, kept: (.ofProcess, json))
         LoggingSystem.bootstrap { _ in handler }
         let logger = Logger(label: process)
         return ProcessLog(logger: logger, levelSwitch: LogSwitch(threshold: threshold, logger: logger))

@@ -6,7 +6,7 @@ protocol LogFormat: Sendable {
     func line(_ event: LogEvent, _ fields: [(key: String, value: Logger.MetadataValue)]) -> String
 }
 
-/// Writes the entries of one logger in the process's format, and counts them.
+/// Writes the entries of one logger in the process's format, counts them, and keeps the last warnings and errors.
 struct ProcessLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
@@ -14,11 +14,17 @@ struct ProcessLogHandler: LogHandler {
     private let threshold: LogThreshold
     private var ownLevel: Logger.Level?
     private let writer: LogWriter
+    private let kept: (lines: RecentLines, format: JSONLogFormat)?
 
-    init(_ format: any LogFormat, threshold: LogThreshold, writer: LogWriter) {
+    /// - Parameter kept: where warnings and errors are kept, and how they are told there.
+    init(
+        _ format: any LogFormat, threshold: LogThreshold, writer: LogWriter,
+        kept: (lines: RecentLines, format: JSONLogFormat)? = nil
+    ) {
         self.format = format
         self.threshold = threshold
         self.writer = writer
+        self.kept = kept
     }
 
     var logLevel: Logger.Level {
@@ -37,6 +43,10 @@ struct ProcessLogHandler: LogHandler {
         var fields = metadata
         if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
         if let explicit = event.metadata { fields.merge(explicit) { $1 } }
-        writer.write(format.line(event, fields.sorted { $0.key < $1.key }))
+        let shown = fields.sorted { $0.key < $1.key }
+        let line = format.line(event, shown)
+        writer.write(line)
+        guard event.level >= .warning, let kept else { return }
+        kept.lines.keep(format is JSONLogFormat ? line : kept.format.line(event, shown))
     }
 }
