@@ -104,7 +104,7 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "Shared", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle,
+                "RawJSON", "Shared", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict),
@@ -176,7 +176,8 @@ let package = Package(
                 "Telemetry", coreMetrics, "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations",
                 "OTLPTracing", "PaymentContacts",
                 "RawJSON", "RedisClient", "ResponseCache", nioCore, nioPosix, logging, argumentParser,
-                lifecycle, hummingbird, tracing,
+                lifecycle, hummingbird, tracing, crypto, "OutboundHTTP",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -186,7 +187,10 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            resources: ["html", "css", "js"].map { .embedInCode("Documentation/explorer.\($0)") },
+            resources: ["html", "css", "js"].map { .embedInCode("Documentation/explorer.\($0)") }
+                + ["console.html", "console.css", "metrics.js", "plots.js", "topology.js", "console.js"].map {
+                    .embedInCode("Console/Page/\($0)")
+                },
             swiftSettings: strict),
         .executableTarget(
             name: "edge-ws",

@@ -25,7 +25,7 @@ struct EdgeHTTP: AsyncParsableCommand {
 
     func run() async throws {
         try await options.run(EdgeHTTPSettings.self) { settings, common, logger, supervisor in
-            let telemetry = ProcessTelemetry(.edgeHTTP)
+            let telemetry = ProcessTelemetry(.edgeHTTP, instance: common.instance)
             let traces = ProcessTraces(
                 settings.traces, process: EdgeHTTPSettings.process, common, logger: logger)
             let bridge = BridgeClient(
@@ -79,18 +79,20 @@ struct EdgeHTTP: AsyncParsableCommand {
                 },
                 delivery: delivery, health: HealthCheck { missing().isEmpty }, tracer: traces.tracer,
                 logger: logger)
+            let console = Console(peers: settings.consolePeers, on: telemetry.watch.eventLoop)
             let admin = AdminServer(
                 host: settings.adminHost, port: settings.adminPort, telemetry: telemetry, logger: logger,
                 parts: Self.parts(
                     settings, bridge, redis, activeCampaign, rates, background, clients, responder)
                     + [ScrapePart("traces") { traces.samples }],
+                pages: console,
                 counters: { await bridge.statistics().counts }
             ) { Readiness(missing: missing()) }
             // Stopped in the reverse order: the bridge and Redis stay until the last request is answered.
             let first: [any Service] =
                 traces.services + [telemetry.watch, redis] + (rates.map { [$0] } ?? [])
                 + (activeCampaign.map { [$0] } ?? [])
-            return first + [bridge, background, admin, catalog]
+            return first + [bridge, background, console, admin, catalog]
                 + Self.server(settings, clients, responder, supervisor, logger)
         }
     }

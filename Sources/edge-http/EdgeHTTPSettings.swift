@@ -13,6 +13,7 @@ struct EdgeHTTPSettings: ProcessSettings {
     let port: Int
     let adminHost: String
     let adminPort: Int
+    let consolePeers: [ConsolePeer]
     let bridgeSockets: [String]
     let operations: OperationSettings
     let maxConnections: Int
@@ -44,7 +45,9 @@ struct EdgeHTTPSettings: ProcessSettings {
             "ADMIN_HOST", default: "127.0.0.1", help: "Address of the admin servers.")
         adminPort = reader.port(
             "HTTP_ADMIN_PORT", default: 4141,
-            help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`, `/counters`, `/metrics`).")
+            help: "Admin port of edge-http (`/livez`, `/readyz`, `/version`, `/counters`, `/metrics`, "
+                + "`/errors`, `/report`, `/console`).")
+        consolePeers = ConsolePeersSetting.read(&reader)
         bridgeSockets = BridgeSocketSetting.readAll(&reader)
         operations = OperationSettings(from: &reader)
         maxConnections = reader.integer(
