@@ -50,7 +50,7 @@ command_of() {
         bridge) COMMAND=("${common[@]}" "INSTANCE=bridge-1" "BRIDGE_ADMIN_PORT=$BRIDGE_ADMIN" "$BIN/bridge-kafka") ;;
         edge-http)
             COMMAND=("${common[@]}" "INSTANCE=edge-http-1" "APP_HOST=$HOST" "APP_PORT=$HTTP_PORT" "HTTP_ADMIN_PORT=$HTTP_ADMIN"
-                "$BIN/edge-http")
+                "CONSOLE_PEERS=http://$NEAR:$BRIDGE_ADMIN,http://$NEAR:$WS_ADMIN_1,http://$NEAR:$WS_ADMIN_2" "$BIN/edge-http")
             ;;
         edge-ws-1) COMMAND=("${common[@]}" "${ws[@]}" "INSTANCE=edge-ws-1" "WS_PORT=$WS_PORT_1" "WS_ADMIN_PORT=$WS_ADMIN_1" "$BIN/edge-ws") ;;
         edge-ws-2) COMMAND=("${common[@]}" "${ws[@]}" "INSTANCE=edge-ws-2" "WS_PORT=$WS_PORT_2" "WS_ADMIN_PORT=$WS_ADMIN_2" "$BIN/edge-ws") ;;

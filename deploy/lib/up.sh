@@ -61,6 +61,7 @@ greet() {
 ${BOLD}vy-gateway is ready.${PLAIN}
   API        $url/vy-finance-payments/payment-intents
   Socket.IO  $url/socket.io/  namespace /finance-payments, e.g. io('$url/finance-payments', { query: { userId: '123' } })
+  console    http://$NEAR:$HTTP_ADMIN/console  who is ready, requests, sockets, Kafka, the last errors
   admin      bridge http://$NEAR:$BRIDGE_ADMIN/readyz  edge-http :$HTTP_ADMIN  edge-ws-1 :$WS_ADMIN_1  edge-ws-2 :$WS_ADMIN_2
   Kafka      $KAFKA$([[ $OWN_KAFKA == yes ]] || echo ' (not ours)')   Redis  $REDIS_NAME:$REDIS$([[ $OWN_REDIS == yes ]] || echo ' (not ours)')
   traces     $COLLECTOR$([[ $OWN_COLLECTOR == yes ]] && echo '/  the newest; /requests/ID one by its x-request-id' || echo ' (not ours)')

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from . import dockerfile
-from .instances import Instance, environment_findings, neighbour_findings, probe_findings, span
+from .instances import Instance, console_findings, environment_findings, neighbour_findings, probe_findings, span
 from .settings import PROCESSES, Settings
 
 PATH = "deploy/compose/compose.yaml"
@@ -41,7 +41,8 @@ def findings(root: Path, settings: Settings) -> list[str]:
     for process in PROCESSES:
         if sum(service["build"]["target"] == process for service in ours(document).values()) < 2:
             found.append(f"compose: has fewer than two of {process}")
-    return found + neighbour_findings(instances(root), settings) + network_findings(root, document, settings)
+    hosts = [(name, instance(root, name, service)) for name, service in ours(document).items()]
+    return found + neighbour_findings(instances(root), settings) + console_findings(hosts, settings) + network_findings(root, document, settings)
 
 
 def service_findings(root: Path, name: str, service: dict, own: Instance, settings: Settings) -> list[str]:
@@ -78,6 +79,9 @@ def network_findings(root: Path, document: dict, settings: Settings) -> list[str
     if not document["networks"]["kafka"].get("internal"):
         found.append("compose: the broker's network is not internal")
     addresses = {name: service["networks"]["front"]["ipv4_address"] for name, service in services.items() if isinstance(service.get("networks"), dict)}
+    for name, service in services.items():
+        if any(not port.startswith("127.0.0.1:") for port in service.get("ports", [])):
+            found.append(f"compose {name}: is open to other hosts")
     subnet = ipaddress.ip_network(document["networks"]["front"]["ipam"]["config"][0]["subnet"])
     found += [f"compose {name}: {address} is not in {subnet}" for name, address in addresses.items() if ipaddress.ip_address(address) not in subnet]
     known = set(re.findall(r"server (\S+:\d+)", (root / "deploy/compose/upstreams.conf").read_text()))

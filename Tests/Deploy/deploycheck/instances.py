@@ -89,6 +89,18 @@ def neighbour_findings(instances: list[Instance], settings: Settings) -> list[st
     return found
 
 
+def console_findings(hosts: list[tuple[str, Instance]], settings: Settings) -> list[str]:
+    """Each edge-http's console names the admin ports of all processes, by the hosts that it knows them by, and no others."""
+    wanted = {f"http://{host}:{own.admin_port(settings)}" for host, own in hosts}
+    found = []
+    for host, own in hosts:
+        if own.process == "edge-http" and (named := set(own.value("CONSOLE_PEERS", settings).split(","))) != wanted:
+            found.append(f"{own.where}: CONSOLE_PEERS and the admin ports differ: {', '.join(sorted(named ^ wanted))}")
+        if own.value("ADMIN_HOST", settings) not in (host, "0.0.0.0"):
+            found.append(f"{own.where}: the console cannot reach its ADMIN_HOST")
+    return found
+
+
 def probe_findings(where: str, port: int | str, path: str, instance: Instance, settings: Settings) -> list[str]:
     found = []
     if port != instance.admin_port(settings):

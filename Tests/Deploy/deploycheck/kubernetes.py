@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from . import dockerfile, kubernetes_rules
+from . import dockerfile, kubernetes_console, kubernetes_rules
 from .instances import Instance, environment_findings, neighbour_findings
 from .settings import LAST_SECONDS, PROCESSES, Settings
 
@@ -106,15 +106,16 @@ def findings(root: Path, settings: Settings) -> list[str]:
         except RuntimeError as error:
             found.append(str(error))
             continue
-        everything = []
+        everything, pods = [], []
         for workload in overlay.workloads():
             pairs = overlay.instances(workload, found)
             everything += pairs
+            pods.append((workload, pairs))
             found += kubernetes_rules.workload_findings(overlay, workload, pairs, settings)
             for container, own in pairs:
                 found += environment_findings(own, settings) + kubernetes_rules.container_findings(workload, container, own, settings)
         for name in PROCESSES:
             if not any(own.process == name for _, own in everything):
                 found.append(f"kubernetes {overlay.name}: nothing runs {name}")
-        found += neighbour_findings([own for _, own in everything], settings)
+        found += kubernetes_console.findings(overlay, pods, settings) + neighbour_findings([own for _, own in everything], settings)
     return found

@@ -1,5 +1,6 @@
 """What a workload of Kubernetes has to have around it, and a container in it."""
 
+from . import kubernetes_console
 from .instances import Instance, probe_findings
 from .settings import PORTS, Settings
 
@@ -73,7 +74,7 @@ def public(processes: dict) -> tuple[dict, Instance]:
 def service_findings(overlay, workload: dict, labels: dict, processes: dict, settings: Settings) -> list[str]:
     container, own = public(processes)
     found, names = [], {port["name"]: port["containerPort"] for port in container["ports"]}
-    services = [s["spec"] for s in overlay.kind("Service") if selects(s["spec"]["selector"], labels)]
+    services = [s["spec"] for s in overlay.kind("Service") if selects(s["spec"]["selector"], labels) and not kubernetes_console.is_admin(s)]
     if not any(s.get("clusterIP") != "None" for s in services):
         found.append(f"{own.where}: no Service leads to it")
     for service in services:
@@ -92,7 +93,7 @@ def policy_findings(overlay, workload: dict, labels: dict, processes: dict, sett
     if not any(set(p["policyTypes"]) == {"Ingress", "Egress"} and not p.get("ingress") and not p.get("egress") for p in policies):
         found.append(f"{own.where}: nothing denies what no NetworkPolicy allows")
     egress = {(to["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], port["port"])
-              for p in policies for rule in p.get("egress", []) for to in rule["to"] for port in rule["ports"]}
+              for p in policies for rule in p.get("egress", []) for to in rule["to"] if "namespaceSelector" in to for port in rule["ports"]}
     wanted = {("kube-system", 53), ("redis", own.number("REDIS_PORT", settings))}
     if "bridge-kafka" in processes:
         brokers = processes["bridge-kafka"][1].value("KAFKA_BROKER", settings).split(",")
@@ -102,7 +103,7 @@ def policy_findings(overlay, workload: dict, labels: dict, processes: dict, sett
     if egress != wanted:
         found.append(f"{own.where}: may connect to {sorted(egress)}, but needs {sorted(wanted)}")
     ingress = {(source["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], names.get(port["port"], port["port"]))
-               for p in policies for rule in p.get("ingress", []) for source in rule["from"] for port in rule["ports"]}
+               for p in policies for rule in p.get("ingress", []) for source in rule["from"] if "namespaceSelector" in source for port in rule["ports"]}
     wanted = {("ingress", own.port(settings))} | {("monitoring", other.admin_port(settings)) for _, other in processes.values()}
     if ingress != wanted:
         found.append(f"{own.where}: may be connected to by {sorted(ingress)}, but needs {sorted(wanted)}")

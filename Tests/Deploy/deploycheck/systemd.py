@@ -4,7 +4,7 @@ import ipaddress
 import re
 from pathlib import Path
 
-from .instances import Instance, environment_findings, neighbour_findings, span
+from .instances import Instance, console_findings, environment_findings, neighbour_findings, span
 from .settings import Settings
 
 PROGRAMS = {"bridge": "bridge-kafka", "edge-http": "edge-http", "edge-ws": "edge-ws"}
@@ -79,7 +79,8 @@ def findings(root: Path, settings: Settings) -> list[str]:
             found.append(f"docs/deployment.md: names fewer than two of vy-gateway-{template}@")
     ports = [port for own in all_instances for port in listens(own, settings)]
     found += [f"systemd: two processes listen on {port}" for port in sorted({port for port in ports if ports.count(port) > 1})]
-    return found + neighbour_findings(all_instances, settings)
+    hosts = [("127.0.0.1", own) for own in all_instances]
+    return found + neighbour_findings(all_instances, settings) + console_findings(hosts, settings)
 
 
 def listens(own: Instance, settings: Settings) -> list[int]:
