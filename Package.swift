@@ -176,7 +176,7 @@ let package = Package(
                 "Telemetry", coreMetrics, "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations",
                 "OTLPTracing", "PaymentContacts",
                 "RawJSON", "RedisClient", "ResponseCache", nioCore, nioPosix, logging, argumentParser,
-                lifecycle, hummingbird, tracing, crypto, "OutboundHTTP",
+                lifecycle, hummingbird, tracing, crypto,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

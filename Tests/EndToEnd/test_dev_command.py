@@ -56,6 +56,9 @@ def test_up_and_down(tmp_path, ending):
         assert answer.startswith("HTTP/1.1 201 "), answer
         assert json.loads(answer[answer.index("{"):])["status"] == "requires_confirmation"
         assert b"<html" in request(port, "GET", "/").body
+        assert f"http://127.0.0.1:{port + 101}/console" in text()
+        peers = request(port + 101, "GET", "/console/data").json()["peers"]
+        assert sorted(peer["report"]["instance"] for peer in peers) == ["bridge-1", "edge-http-1", "edge-ws-1", "edge-ws-2"]
 
         made = re.search(r"^x-request-id: (.*?)\r?$", answer, re.M | re.I)[1]
         wait_until(lambda: b"process vy-gateway.reply" in request(port + 54, "GET", f"/requests/{made}").body, 10, "the trace of the payment")
