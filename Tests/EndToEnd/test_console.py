@@ -5,6 +5,7 @@ The picture in docs comes from here: CONSOLE_PNG=docs/images/console.png ./deplo
 
 import contextlib
 import json
+import math
 import os
 import random
 import re
@@ -72,26 +73,23 @@ def console(stack, tmp_path, name: str):
         yield Page(browser, f"http://127.0.0.1:{stack.admin[name]}")
 
 
-def traffic(stack, ports: list[int], seconds: float) -> None:
-    """Payments, sockets that come and go, and now and then what goes wrong."""
-    stop, ready = time.monotonic() + seconds, []
+def traffic(stack, ports: list[int], seconds: float) -> list[threading.Thread]:
+    """Payments, more and fewer of them, sockets that come and go, and now and then what goes wrong. Ends by itself."""
+    stop, made = time.monotonic() + seconds, []
 
     def pay(number: int) -> None:
         dice = random.Random(number)
         while (now := time.monotonic()) < stop:
-            port, user = dice.choice(ports), f"user-{dice.randrange(40)}"
-            delay = int(dice.lognormvariate(2.2, 0.8))
-            answer = stack.create(user, demo={"delayMs": delay}, port=port)
-            ready.append(answer.json()["id"])
-            if dice.random() < 0.5:
-                stack.confirm(ready[-1], demo={"delayMs": delay * 2}, port=port)
-            if dice.random() < 0.6:
-                stack.post("/payment-intents/get", {"id": dice.choice(ready)}, port=port)
-            if dice.random() < 0.02:
-                stack.post("/payment-intents", {"amount": "x"}, port=port)
-            if dice.random() < 0.004:
-                stack.post("/e2e/missing", {}, port=port)
-            time.sleep(dice.uniform(0.05, 0.25) * (1.6 + 1.2 * (-1) ** int(now / 45)) / 2)
+            port, user, delay = dice.choice(ports), f"user-{dice.randrange(40)}", int(dice.lognormvariate(1.8, 0.6))
+            made.append(stack.create(user, demo={"delayMs": delay}, port=port).json()["id"])
+            for share, path, body in (
+                (0.5, "/payment-intents/confirm", {"id": made[-1], "metadata": {"demo": {"delayMs": 2 * delay}}}),
+                (0.6, "/payment-intents/get", {"id": dice.choice(made)}), (0.02, "/payment-intents", {"amount": "x"}),
+                (0.0004, "/e2e/missing", {}), (0.0004, "/e2e/silent", intent(user, {"reply": "silent"})),
+            ):
+                if dice.random() < share:
+                    stack.post(path, body, port=port)
+            time.sleep(dice.uniform(0.1, 0.3) / (1 + 0.6 * math.sin(now / 20)))
 
     def listen(number: int) -> None:
         dice = random.Random(number)
@@ -99,11 +97,10 @@ def traffic(stack, ports: list[int], seconds: float) -> None:
             with contextlib.closing(Listener(stack.ports[f"edge-ws-{1 + number % 2}"], user=f"user-{dice.randrange(40)}")):
                 time.sleep(min(dice.uniform(5, 90), max(0, stop - time.monotonic())))
 
-    workers = [threading.Thread(target=work, args=[number], daemon=True) for work, count in ((pay, 6), (listen, 24)) for number in range(count)]
+    workers = [threading.Thread(target=work, args=[number], daemon=True) for work, count in ((pay, 4), (listen, 24)) for number in range(count)]
     for worker in workers:
         worker.start()
-    for worker in workers:
-        worker.join(seconds + 60)
+    return workers
 
 
 def cannot_be_read(stack, user: str) -> None:
@@ -158,13 +155,17 @@ def test_the_console_shows_what_happens(stack, listen, tmp_path):
         cannot_be_read(stack, "console")
         page.until(lambda: any(re.search(r"warning edge-ws edge-ws-1 an update that cannot be read channel=vy:user:\{console\}:updates", line) for line in page.errors()), "the warning")
 
-        traffic(stack, ports, PICTURE_SECONDS if PICTURE else 3)
+        workers = traffic(stack, ports, PICTURE_SECONDS if PICTURE else 4)
+        time.sleep(PICTURE_SECONDS - 8 if PICTURE else 0)
         page.until(lambda: page.text("#state") == "All 5 processes are ready.", "all are ready")
-        page.browser.size(1400, page.browser.evaluate("document.documentElement.scrollHeight"))
+        page.browser.size(1400, page.browser.evaluate("document.querySelector('main').getBoundingClientRect().bottom + 20 | 0"))
+        # Plots are drawn for the new size.
         time.sleep(2.5)
         picture = page.browser.screenshot()
         Path(PICTURE or tmp_path / "console.png").write_bytes(picture)
-        assert struct.unpack(">II", picture[16:20] + picture[20:24])[0] == 1400
+        assert picture.startswith(b"\x89PNG") and struct.unpack(">I", picture[16:20]) == (1400,)
+        for worker in workers:
+            worker.join(60)
 
         # One that is killed, and comes back.
         stack.ws[1].kill()

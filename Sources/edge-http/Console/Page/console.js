@@ -73,8 +73,7 @@ const outcomesView = (groups) => groups.filter(({ counts }) => counts.length).ma
 const showOutcomes = (processes) => {
   const groups = outcomeGroups.map(([title, name]) => ({
     title, name,
-    // A line for what has happened; what has not fills the eye for nothing.
-    counts: [...totals(processes, name, ({ outcome }) => outcome)].filter(([outcome, count], index) => count > 0 || index === 0).sort(([, a], [, b]) => b - a),
+    counts: [...totals(processes, name, ({ outcome }) => outcome)].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a),
   }));
   show(byID("outcomes").lastElementChild, groups, () => outcomesView(groups));
 };
