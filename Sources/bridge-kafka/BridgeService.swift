@@ -153,12 +153,13 @@ final class BridgeService: Service {
     /// - Returns: why it cannot listen, or nil.
     private func listen() async -> String? {
         let deadline = ContinuousClock.now + .seconds(3)
-        while !readiness.missing.isEmpty, ContinuousClock.now < deadline {
+        while !readiness.canListen, ContinuousClock.now < deadline {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return nil }
         }
         let (core, instance) = (core, common.instance)
         do {
             try await eventLoop.flatSubmit { core.value.start(instance: instance) }.get()
+            readiness.set(.socket, nil)
             await supervisor.listening()
             return nil
         } catch {

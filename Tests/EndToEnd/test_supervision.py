@@ -4,8 +4,10 @@ import os
 import signal
 
 import pytest
-from harness.processes import Process
+from harness.http import request
+from harness.processes import Process, wait_until
 from harness.supervisor import StoppedThread, Supervisor, threads
+from harness.uds import Peer
 
 WATCHDOG = 1.0
 MANY = pytest.mark.parametrize("name", ["bridge", "edge-http", "edge-ws-1"])
@@ -47,6 +49,18 @@ def test_a_process_tells_when_it_listens_lives_and_drains(supervised, name):
     process.terminate()
     assert set(supervisor.wait_for("STOPPING=1", 10)) <= {"WATCHDOG=1", "STOPPING=1"}
     assert process.wait(15) == 0
+
+
+def test_a_bridge_that_says_ready_can_be_connected_to(supervised):
+    process, _ = supervised("bridge")
+    for _ in range(5):
+        admin = int(process.wait_log("admin listening")["port"])
+        wait_until(lambda: request(admin, "GET", "/readyz").status == 200, 20, "the bridge is ready", pause=0)
+        with Peer(process.env["BRIDGE_SOCKET"]) as peer:
+            peer.hello()
+            assert peer.receive()["type"] == "welcome"
+        process.stop()
+        process.start()
 
 
 @MANY
