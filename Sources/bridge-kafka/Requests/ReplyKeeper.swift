@@ -61,6 +61,8 @@ final class ReplyKeeper {
 }
 
 struct RedisReplyStore: ReplyStore {
+    private static let script = RedisScript(KeptReply.keepScript)
+
     let redis: RedisClient
 
     func keep(
@@ -69,7 +71,7 @@ struct RedisReplyStore: ReplyStore {
     ) {
         let (kind, reply) = Self.fields(content)
         redis.evaluate(
-            KeptReply.keepScript, keys: [KeptReply.key(id)],
+            Self.script, keys: [KeptReply.key(id)],
             arguments: [.text(kind), .bytes(reply), RedisArgument(KeptReply.unclaimed.milliseconds)]
         ) { result in
             switch result {

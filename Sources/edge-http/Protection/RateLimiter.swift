@@ -42,7 +42,8 @@ final class RateLimiter: Service {
 
     /// Pays off, asks every limit, and charges all of them or none. A debt is kept as the time at which it is paid, by
     /// the clock of Redis, so that replicas need no common one.
-    private static let script = """
+    private static let script = RedisScript(
+        """
         local time = redis.call('TIME')
         local now = time[1] * 1000000 + time[2]
         local debts, passes = {}, 1
@@ -58,7 +59,7 @@ final class RateLimiter: Service {
           end
         end
         return {passes, unpack(debts)}
-        """
+        """)
 
     private let settings: Settings
     private let redis: RedisClient
