@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,21 @@ def cpu_seconds(process: Process) -> float:
     """User and system time since its start."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def answers(port: int, path: str = PATH) -> bool:
+    with contextlib.suppress(OSError):
+        return request(port, "POST", path, BODY, {"Content-Type": "application/json"}).status == 200
+    return False
+
+
+def wrk(port: int, path: str, connections: int, seconds: float, body: int, routes: int = 1) -> dict:
+    """Requests as fast as they are answered, to one route or to all that `write_services` has made beside it, in turn."""
+    text = subprocess.run(
+        ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", f"{seconds:.0f}s", "--timeout", "30s", "-s", HERE / "post.lua",
+         f"http://127.0.0.1:{port}{path}"], env={**os.environ, "BODY_BYTES": str(body), "ROUTES": str(routes)}, capture_output=True, text=True, check=True).stdout
+    found = json.loads(text.splitlines()[-1])
+    return {"perSecond": found["requests"] / found["seconds"], **found}
 
 
 class Chain:
@@ -89,12 +105,7 @@ class Chain:
         finally:
             for process in reversed(processes):
                 os.kill(process.pid, signal.SIGCONT)
-            wait_until(self.answers, 20, "the chain answers again", pause=0.1)
-
-    def answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            return request(self.port, "POST", PATH, BODY, {"Content-Type": "application/json"}).status == 200
-        return False
+            wait_until(lambda: answers(self.port), 20, "the chain answers again", pause=0.1)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Chain"]:
@@ -114,3 +125,44 @@ class Chain:
         finally:
             for process in (self.echo, *reversed(self.parts)):
                 process.stop()
+
+
+def direct(chain: Chain, in_flight: int, seconds: float, body: int) -> dict:
+    """The same round trip by librdkafka alone."""
+    return json.loads(subprocess.run(
+        [chain.program, "direct", chain.broker, TOPIC, f"bench.replies-{in_flight}-{time.time_ns()}", str(in_flight), str(seconds), str(body)],
+        capture_output=True, text=True, check=True).stdout)
+
+
+class EdgeAlone:
+    """edge-http with the bridge's end of its Unix socket in a process that answers each request with its own body, and a bare echo."""
+
+    def __init__(self, folder: Path, binaries: Path, routes: int = 1):
+        write_services(folder / "services", routes)
+        self.bench, self.path = binaries / "gateway-bench", folder / "bridge.sock"
+        self.edge = Process("edge-http", [binaries / "edge-http"], folder / "edge-http", {
+            "NODE_ENV": "test", "LOG_STREAM_LEVEL": "info", "INSTANCE": "bench", "ADMIN_HOST": "127.0.0.1", "HTTP_ADMIN_PORT": 0, "APP_HOST": "127.0.0.1",
+            "APP_PORT": 0, "BRIDGE_SOCKET": self.path, "SERVICES_DIR": folder / "services", "HTTP_MAX_IN_FLIGHT": 20_000, "HTTP_MAX_CONNECTIONS": 20_000})
+        self.echo_port = free_port()
+        self.echo = Process("echo", [self.bench, "echo", "--port", str(self.echo_port)], folder / "echo")
+        self.port, self.ready_ms = 0, 0.0
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["EdgeAlone"]:
+        # It ends with its input.
+        bridge = subprocess.Popen([self.bench, "ipc-server", "--kind", "bridge", "--path", self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            bridge.stdout.readline()
+            begun = time.monotonic()
+            self.edge.start()
+            self.port = int(self.edge.wait_log("listening")["port"])
+            self.ready_ms = (time.monotonic() - begun) * 1000
+            wait_until(lambda: answers(self.port), 20, "edge-http answers")
+            self.echo.start()
+            wait_until(lambda: answers(self.echo_port, "/"), 20, "the echo answers")
+            yield self
+        finally:
+            self.echo.stop()
+            self.edge.stop()
+            bridge.stdin.close()
+            bridge.wait(10)

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from chain import BODY, HERE, PATH, ROOT, TOPIC, Chain, cpu_seconds
+from chain import BODY, PATH, ROOT, TOPIC, Chain, cpu_seconds, direct, wrk
 from harness.http import request
 from harness.processes import wait_until
 from hdrh.histogram import HdrHistogram
@@ -41,14 +41,6 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def wrk(port: int, path: str, connections: int, seconds: float, body: int) -> dict:
-    text = subprocess.run(
-        ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", f"{seconds:.0f}s", "--timeout", "30s", "-s", HERE / "post.lua",
-         f"http://127.0.0.1:{port}{path}"], env={**os.environ, "BODY_BYTES": str(body)}, capture_output=True, text=True, check=True).stdout
-    found = json.loads(text.splitlines()[-1])
-    return {"perSecond": found["requests"] / found["seconds"], **found}
-
-
 def chain_stage(chain: Chain, connections: int, options: argparse.Namespace) -> dict:
     wrk(chain.port, PATH, connections, 1, options.body)
     before = {process.name: cpu_seconds(process) for process in chain.parts}
@@ -56,12 +48,6 @@ def chain_stage(chain: Chain, connections: int, options: argparse.Namespace) -> 
     found["cpu"] = {process.name: cpu_seconds(process) - before[process.name] for process in chain.parts}
     found["memory"] = {process.name: process.memory() / 2**20 for process in (chain.bridge, chain.edge)}
     return found
-
-
-def direct_stage(chain: Chain, connections: int, options: argparse.Namespace) -> dict:
-    return json.loads(subprocess.run(
-        [chain.program, "direct", chain.broker, TOPIC, f"bench.replies-{connections}-{time.time_ns()}", str(connections), str(options.seconds), str(options.body)],
-        capture_output=True, text=True, check=True).stdout)
 
 
 def rate_stage(chain: Chain, per_second: int, options: argparse.Namespace) -> dict:
@@ -162,7 +148,7 @@ def main() -> None:
                 stage: dict = {"connections": connections}
                 if "direct" not in options.without:
                     with chain.frozen(chain.bridge, chain.edge):
-                        stage["direct"] = direct_stage(chain, connections, options)
+                        stage["direct"] = direct(chain, connections, options.seconds, options.body)
                     show("direct", connections, stage["direct"])
                 if "echo" not in options.without:
                     with chain.frozen(*chain.parts):

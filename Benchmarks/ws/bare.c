@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // Bytes as in a WebSocket handshake.
@@ -36,7 +38,7 @@ static void accept_all(void) {
     }
 }
 
-static void *serve(void *unused) {
+static _Noreturn void serve(void) {
     struct epoll_event events[EVENTS];
     char input[4096];
     for (;;) {
@@ -56,14 +58,14 @@ static void *serve(void *unused) {
             }
         }
     }
-    return unused;
 }
 
-static int start_server(int most) {
+// A process of its own, so that its descriptors are beside those of its clients.
+static pid_t start_server(int most, int message_bytes, int *port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
-    pthread_t thread;
     capacity = most;
+    broadcast = message_bytes;
     connections = calloc((size_t)most, sizeof *connections);
     loop = epoll_create1(EPOLL_CLOEXEC);
     wake_up = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -72,19 +74,25 @@ static int start_server(int most) {
     getsockname(listener, (void *)&address, &length);
     watch(listener, EPOLLIN);
     watch(wake_up, EPOLLIN);
-    if (pthread_create(&thread, NULL, serve, NULL) != 0) fail("no thread");
-    return ntohs(address.sin_port);
+    *port = ntohs(address.sin_port);
+    pid_t child = fork();
+    if (child < 0) fail("no process");
+    if (child > 0) return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    serve();
 }
 
 bare_figures bare_measure(int wanted, int concurrency, int message_bytes, int messages) {
     static struct epoll_event events[EVENTS];
     static char request[REQUEST], input[1 << 16];
-    int own = epoll_create1(EPOLL_CLOEXEC), port = start_server(wanted), opened = 0, answered = 0;
+    int own = epoll_create1(EPOLL_CLOEXEC), *clients = calloc((size_t)wanted, sizeof *clients), port, opened = 0, answered = 0;
+    pid_t server = start_server(wanted, message_bytes, &port);
     bare_figures figures;
     uint64_t began = now_ns();
     while (answered < wanted) {
         for (; opened < wanted && opened - answered < concurrency; opened++) {
-            struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.fd = tcp_connect(port, opened)};
+            clients[opened] = tcp_connect(port, opened);
+            struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.fd = clients[opened]};
             epoll_ctl(own, EPOLL_CTL_ADD, event.data.fd, &event);
         }
         int ready = epoll_wait(own, events, EVENTS, 1000);
@@ -95,7 +103,6 @@ bare_figures bare_measure(int wanted, int concurrency, int message_bytes, int me
     }
     figures.connects = 1e9 * wanted / (double)(now_ns() - began);
     began = now_ns();
-    broadcast = message_bytes;
     for (int n = 0; n < messages; n++) {
         int received = 0;
         eventfd_write(wake_up, 1);
@@ -105,5 +112,12 @@ bare_figures bare_measure(int wanted, int concurrency, int message_bytes, int me
         }
     }
     figures.deliveries = 1e9 * wanted * messages / (double)(now_ns() - began);
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    for (int n = 0; n < wanted; n++) close(clients[n]);
+    free(clients);
+    free(connections);
+    int rest[] = {own, listener, loop, wake_up};
+    for (int n = 0; n < 4; n++) close(rest[n]);
     return figures;
 }

@@ -79,7 +79,7 @@ void publisher_send(const char *channel, int stage, int number);
 // A connection that is subscribed to the channels of all users itself: the way without edge-ws.
 void subscriber_setup(int redis_port, const char *channel, int users, event_handler handler);
 
-// bare.c: a TCP server and its clients, both in the driver, that do what costs the kernel time, and nothing else.
+// bare.c: a TCP server, a child of the driver, and its clients, that do what costs the kernel time, and nothing else.
 
 typedef struct {
     double connects;    // a second, each with one request and one answer

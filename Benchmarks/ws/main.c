@@ -8,13 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MESSAGE_BYTES = 250, TAIL_MS = 5000 };
+enum { MESSAGE_BYTES = 250, TAIL_MS = 5000, LEAST_DELIVERIES = 100000 };
 
 static struct {
-    int server_port, server_pid, redis_port, redis_pid, connections, concurrency, crowd, messages;
+    int server_port, server_pid, redis_port, redis_pid, connections, concurrency, messages;
     double settle, seconds;
-    const char *rates, *path, *namespace;
-} options = {.connections = 10000, .concurrency = 256, .crowd = 5000, .messages = 40, .settle = 30, .seconds = 10,
+    const char *rates, *crowds, *path, *namespace;
+} options = {.connections = 10000, .concurrency = 256, .crowds = "5000", .messages = 40, .settle = 30, .seconds = 10,
              .rates = "1000,5000,10000,20000", .path = "/socket.io/", .namespace = "/finance-payments"};
 
 static int stage;
@@ -24,7 +24,7 @@ static samples latencies;
 static void read_options(int count, char **words) {
     static const struct option known[] = {
         {"server-port", 1, 0, 'p'}, {"server-pid", 1, 0, 'P'}, {"redis-port", 1, 0, 'r'}, {"redis-pid", 1, 0, 'R'},
-        {"connections", 1, 0, 'n'}, {"concurrency", 1, 0, 'c'}, {"crowd", 1, 0, 'C'}, {"messages", 1, 0, 'm'},
+        {"connections", 1, 0, 'n'}, {"concurrency", 1, 0, 'c'}, {"crowds", 1, 0, 'C'}, {"messages", 1, 0, 'm'},
         {"settle", 1, 0, 's'}, {"seconds", 1, 0, 'S'}, {"rates", 1, 0, 'a'}, {"path", 1, 0, 'x'}, {"namespace", 1, 0, 'N'}, {0}};
     int option;
     while ((option = getopt_long(count, words, "", known, NULL)) != -1) switch (option) {
@@ -34,7 +34,7 @@ static void read_options(int count, char **words) {
         case 'R': options.redis_pid = atoi(optarg); break;
         case 'n': options.connections = atoi(optarg); break;
         case 'c': options.concurrency = atoi(optarg); break;
-        case 'C': options.crowd = atoi(optarg); break;
+        case 'C': options.crowds = optarg; break;
         case 'm': options.messages = atoi(optarg); break;
         case 's': options.settle = atof(optarg); break;
         case 'S': options.seconds = atof(optarg); break;
@@ -44,6 +44,24 @@ static void read_options(int count, char **words) {
         default: fail("see run.py for the options");
         }
     if (!options.server_port || !options.redis_port) fail("needs the ports of the servers: run.py knows them");
+}
+
+// The numbers of a list with commas, one with each call; `rest` is NULL at its end.
+static double next_number(const char **rest) {
+    double number = atof(*rest);
+    *rest = strchr(*rest, ',');
+    if (*rest) ++*rest;
+    return number;
+}
+
+static int largest_crowd(void) {
+    int largest = 0;
+    for (const char *rest = options.crowds; rest;) {
+        int crowd = (int)next_number(&rest);
+        if (rest && crowd >= atoi(rest)) fail("crowds are to grow");
+        largest = crowd;
+    }
+    return largest;
 }
 
 // The number after `name` in a message of this program's own making.
@@ -119,27 +137,26 @@ static void await(long wanted) {
     }
 }
 
-static void measure_fan_out(void) {
+// Of a crowd that had `before` sockets.
+static void measure_fan_out(int before, int crowd) {
     samples joins = {0}, times = {0};
-    clients_close(options.connections > options.crowd ? options.connections - options.crowd : 0,
-                  options.connections > options.crowd ? options.crowd : options.connections);
-    wait_for(1);
-    clients_connect(options.connections, options.crowd, "crowd", options.concurrency, &joins);
+    int messages = crowd * options.messages < LEAST_DELIVERIES ? LEAST_DELIVERIES / crowd : options.messages;
+    clients_connect(options.connections + before, crowd - before, "crowd", options.concurrency, &joins);
     wait_for(1);
     stage++;
     received = misplaced = 0;
     cpu_reading from = cpu_read();
     uint64_t began = now_ns();
-    for (int n = 1; n <= options.messages; n++) {
+    for (int n = 1; n <= messages; n++) {
         uint64_t start = now_ns();
         publisher_send("vy:user:{crowd}:updates", stage, 0);
-        await((long)n * options.crowd);
+        await((long)n * crowd);
         samples_add(&times, now_ns() - start);
     }
-    double single = 1e9 * options.messages * options.crowd / (double)(now_ns() - began);
+    double single = 1e9 * messages * crowd / (double)(now_ns() - began);
     printf("{\"stage\": \"fanout\", \"sockets\": %d, \"messages\": %d, \"deliveries_per_second\": %.0f, \"p50_ms\": %.2f, \"max_ms\": %.2f, "
            "\"best_per_second\": %.0f, \"misplaced\": %ld, ",
-           options.crowd, options.messages, single, ms(&times, 0.5), ms(&times, 1), 1e9 * options.crowd / (double)samples_quantile(&times, 0), misplaced);
+           crowd, messages, single, ms(&times, 0.5), ms(&times, 1), 1e9 * crowd / (double)samples_quantile(&times, 0), misplaced);
     cpu_print(from);
     puts("}");
     stage++;
@@ -147,18 +164,18 @@ static void measure_fan_out(void) {
     from = cpu_read();
     began = now_ns();
     for (int n = 0; n < options.messages; n++) publisher_send("vy:user:{crowd}:updates", stage, 0);
-    await((long)options.messages * options.crowd);
-    printf("{\"stage\": \"fanout_burst\", \"sockets\": %d, \"messages\": %d, \"deliveries_per_second\": %.0f, \"misplaced\": %ld, ", options.crowd,
-           options.messages, 1e9 * options.messages * options.crowd / (double)(now_ns() - began), misplaced);
+    await((long)options.messages * crowd);
+    printf("{\"stage\": \"fanout_burst\", \"sockets\": %d, \"messages\": %d, \"deliveries_per_second\": %.0f, \"misplaced\": %ld, ", crowd,
+           options.messages, 1e9 * options.messages * crowd / (double)(now_ns() - began), misplaced);
     cpu_print(from);
     puts("}");
 }
 
-static void measure_bare(void) {
-    clients_close(0, options.connections + options.crowd);
+static void measure_bare(int crowd) {
     cpu_reading from = cpu_read();
-    bare_figures bare = bare_measure(options.crowd, options.concurrency, MESSAGE_BYTES, options.messages);
-    printf("{\"stage\": \"bare\", \"connections\": %d, \"connects_per_second\": %.0f, \"deliveries_per_second\": %.0f, ", options.crowd,
+    int messages = crowd * options.messages < LEAST_DELIVERIES ? LEAST_DELIVERIES / crowd : options.messages;
+    bare_figures bare = bare_measure(crowd, options.concurrency, MESSAGE_BYTES, messages);
+    printf("{\"stage\": \"bare\", \"connections\": %d, \"connects_per_second\": %.0f, \"deliveries_per_second\": %.0f, ", crowd,
            bare.connects, bare.deliveries);
     cpu_print(from);
     puts("}");
@@ -168,18 +185,24 @@ int main(int count, char **words) {
     read_options(count, words);
     setvbuf(stdout, NULL, _IOLBF, 0);
     cpu_watch(options.server_pid, options.redis_pid);
-    clients_setup(options.connections + options.crowd, options.server_port, options.path, options.namespace);
+    int crowd = largest_crowd();
+    clients_setup(options.connections + crowd, options.server_port, options.path, options.namespace);
     clients_on_event(received_event);
     publisher_setup(options.redis_port, options.connections);
     measure_connections();
     subscriber_setup(options.redis_port, "floor:{u%d}:updates", options.connections, received_event);
-    for (const char *rate = options.rates; rate && *rate; rate = strchr(rate, ',') ? strchr(rate, ',') + 1 : NULL) {
-        measure_unicasts(atof(rate), true);
-        measure_unicasts(atof(rate), false);
+    for (const char *rest = *options.rates ? options.rates : NULL; rest;) {
+        double rate = next_number(&rest);
+        measure_unicasts(rate, true);
+        measure_unicasts(rate, false);
     }
-    if (options.crowd > 0) {
-        measure_fan_out();
-        measure_bare();
+    if (crowd > 0) {
+        int replaced = options.connections < crowd ? options.connections : crowd, before = 0;
+        clients_close(options.connections - replaced, replaced);
+        wait_for(1);
+        for (const char *rest = options.crowds; rest; before = crowd) measure_fan_out(before, crowd = (int)next_number(&rest));
+        clients_close(0, options.connections + crowd);
+        for (const char *rest = options.crowds; rest;) measure_bare((int)next_number(&rest));
     }
     printf("{\"stage\": \"end\", \"lost\": %ld}\n", clients_lost());
     return 0;

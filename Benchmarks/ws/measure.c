@@ -78,14 +78,18 @@ static double machine_seconds(void) {
     return (double)(user + nice + system + irq + soft + steal) / (double)sysconf(_SC_CLK_TCK);
 }
 
+static double seconds_of(int who) {
+    struct rusage used;
+    getrusage(who, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
 cpu_reading cpu_read(void) {
-    struct rusage own;
-    getrusage(RUSAGE_SELF, &own);
     return (cpu_reading){
         .time_ns = now_ns(),
         .server = process_seconds(server),
         .redis = process_seconds(redis),
-        .driver = (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) + 1e-6 * (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec),
+        .driver = seconds_of(RUSAGE_SELF) + seconds_of(RUSAGE_CHILDREN),
         .machine = machine_seconds(),
     };
 }

@@ -35,8 +35,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rates", default="1000,5000,10000,20000", help="unicasts a second")
     parser.add_argument("--seconds", default="10", help="length of each rate")
     parser.add_argument("--settle", default="30", help="seconds that idle connections are held; a heartbeat comes every 25")
-    parser.add_argument("--crowd", default="5000", help="sockets of the one user of the fan-out")
-    parser.add_argument("--messages", default="40", help="messages of the fan-out")
+    parser.add_argument("--crowd", default="5000", help="sockets of the one user of the fan-out, growing numbers with commas; 0: no fan-out")
+    parser.add_argument("--messages", default="40", help="messages of the fan-out, and more of them to a small crowd")
     parser.add_argument("--concurrency", default="256", help="connections in the making at a time")
     parser.add_argument("--json", type=Path, help="where the results go")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a setting of edge-ws")
@@ -67,8 +67,8 @@ def measure(options: argparse.Namespace, connections: str, driver: Path, folder:
     command = [*(options.profile or "").split(), options.binary]
     edge = Process("edge-ws", command, folder / "edge-ws", {
         "NODE_ENV": "test", "INSTANCE": "bench", "WS_HOST": "127.0.0.1", "WS_PORT": 0, "ADMIN_HOST": "127.0.0.1", "WS_ADMIN_PORT": 0,
-        "REDIS_HOST": "127.0.0.1", "REDIS_PORT": port, "WS_MAX_CONNECTIONS": int(connections) + int(options.crowd) + 100,
-        "WS_MAX_CONNECTIONS_PER_USER": options.crowd,
+        "REDIS_HOST": "127.0.0.1", "REDIS_PORT": port, "WS_MAX_CONNECTIONS": int(connections) + largest(options.crowd) + 100,
+        "WS_MAX_CONNECTIONS_PER_USER": max(1, largest(options.crowd)),
         **dict(setting.split("=", 1) for setting in options.env),
     })
     try:
@@ -81,7 +81,7 @@ def measure(options: argparse.Namespace, connections: str, driver: Path, folder:
         child = subprocess.Popen([
             driver, "--server-port", str(server_port), "--server-pid", str(edge.pid), "--redis-port", str(port), "--redis-pid", str(redis.pid),
             "--connections", connections, "--rates", options.rates, "--seconds", options.seconds, "--settle", options.settle,
-            "--crowd", options.crowd, "--messages", options.messages, "--concurrency", options.concurrency,
+            "--crowds", options.crowd, "--messages", options.messages, "--concurrency", options.concurrency,
         ], stdout=subprocess.PIPE, text=True)
         stages = []
         for line in child.stdout:
@@ -94,6 +94,11 @@ def measure(options: argparse.Namespace, connections: str, driver: Path, folder:
     finally:
         edge.stop()
         redis.stop()
+
+
+def largest(numbers: str) -> int:
+    """Of a list with commas."""
+    return max(map(int, numbers.split(",")))
 
 
 def verdict(name: str, value: float) -> str:
@@ -133,8 +138,8 @@ def show(stage: dict, stages: list[dict]) -> None:
             text += f"; {verdict('deliveries_per_second', stage['deliveries_per_second'])}"
     elif name == "bare":
         join = next(s for s in stages if s["stage"] == "connect")
-        fan = next(s for s in stages if s["stage"] == "fanout")
-        text = (f"{stage['connects_per_second']:,.0f} connects/s and {stage['deliveries_per_second']:,.0f} deliveries/s without a protocol; edge-ws has "
+        fan = next(s for s in stages if s["stage"] == "fanout" and s["sockets"] == stage["connections"])
+        text = (f"{stage['connects_per_second']:,.0f} connects/s and {stage['deliveries_per_second']:,.0f} deliveries/s to {stage['connections']:,} without a protocol; edge-ws has "
                 f"{join['connects_per_second'] / stage['connects_per_second']:.2f} and {fan['deliveries_per_second'] / stage['deliveries_per_second']:.2f} of it")
     else:
         text = f"{stage['lost']} connections lost"
@@ -148,7 +153,7 @@ def main() -> None:
     if not shutil.which("redis-server"):
         raise SystemExit("redis-server is missing")
     counts = options.connections.split(",")
-    allow_descriptors(max(*map(int, counts), 2 * int(options.crowd)) + 200)
+    allow_descriptors(max(*map(int, counts), largest(options.crowd)) + 200)
     results = {"machine": {"cores": os.cpu_count(), "kernel": os.uname().release}, "runs": []}
     folder = Path(tempfile.mkdtemp(prefix="vy-bench-", dir="/tmp"))
     try:
