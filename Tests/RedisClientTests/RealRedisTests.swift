@@ -8,7 +8,7 @@ import Testing
 private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMap(Int.init)
 
 /// Needs a redis-server: `REDIS_TEST_PORT` names its port on the loopback address.
-@Suite(.enabled(if: port != nil)) struct RealRedisTests {
+@Suite(.serialized, .enabled(if: port != nil)) struct RealRedisTests {
     private let configuration = RedisConfiguration(host: "127.0.0.1", port: port ?? 0)
     private let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
@@ -72,13 +72,14 @@ private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMa
                         }
                         if round % 10 == 0 { _ = try await client.send(["PING"]) }
                     }
-                    // What comes after them is answered after them.
-                    let found = try await client.evaluate(
-                        RedisScript("return redis.call('LRANGE', KEYS[1], 0, -1)"), keys: [list],
-                        arguments: [])
-                    #expect(
-                        found.items?.compactMap { $0.text.flatMap { Int($0) } }
-                            == Array(0..<rounds * perRound))
+                    let count = rounds * perRound + 1
+                    let last = try await client.evaluate(
+                        append, keys: [list], arguments: [RedisArgument(count - 1)])
+                    #expect(last == .integer(Int64(count)))
+                    let found = try await client.send(["LRANGE", .text(list), "0", "-1"])
+                    let isInOrder =
+                        found.items?.compactMap { $0.text.flatMap { Int($0) } } == Array(0..<count)
+                    #expect(isInOrder)
                     group.cancelAll()
                 }
             }
