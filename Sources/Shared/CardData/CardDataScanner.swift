@@ -14,6 +14,14 @@ struct CardDataScanner {
         var item = 0
     }
 
+    private struct Literal {
+        /// Quotes included.
+        let range: Range<Int>
+        let hasEscapes: Bool
+        /// Of those that are not escaped.
+        let digits: Int
+    }
+
     private let bytes: UnsafeRawBufferPointer
     private var index = 0
     private var stack: [Frame] = []
@@ -52,13 +60,53 @@ struct CardDataScanner {
         }
     }
 
-    /// The range of the string that begins here, quotes included.
-    private mutating func literal() -> Range<Int> {
+    private static var quotes: SIMD16<UInt8> { SIMD16(repeating: 0x22) }
+    private static var backslashes: SIMD16<UInt8> { SIMD16(repeating: 0x5C) }
+    private static var zeros: SIMD16<UInt8> { SIMD16(repeating: 0x30) }
+    private static var ten: SIMD16<UInt8> { SIMD16(repeating: 10) }
+
+    /// The string that begins here.
+    private mutating func literal() -> Literal {
         let start = index
+        var (digits, hasEscapes) = (0, false)
         index += 1
-        while bytes[index] != UInt8(ascii: "\"") { index += bytes[index] == UInt8(ascii: "\\") ? 2 : 1 }
-        index += 1
-        return start..<index
+        while true {
+            // Plain text, which is most of a large body, by 16 bytes.
+            while index &+ 16 <= bytes.count {
+                let text = bytes.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
+                // One by one, since the compiler takes the operators that go lane by lane in a longer expression.
+                let quotes = text .== Self.quotes
+                let backslashes = text .== Self.backslashes
+                let ends = unsafeBitCast(quotes .| backslashes, to: SIMD2<UInt64>.self)
+                let values = text &- Self.zeros
+                let found = unsafeBitCast(values .< Self.ten, to: SIMD2<UInt64>.self)
+                // Of the first byte of each kind the lowest bit is the lowest that is set.
+                let (low, high) = (UInt64(littleEndian: ends[0]), UInt64(littleEndian: ends[1]))
+                var (first, second) = (UInt64(littleEndian: found[0]), UInt64(littleEndian: found[1]))
+                if low != 0 { (first, second) = (first & (low & (0 &- low) &- 1), 0) }
+                if high != 0 { second &= high & (0 &- high) &- 1 }
+                if first | second != 0 {
+                    digits &+= (first.nonzeroBitCount &+ second.nonzeroBitCount) &>> 3
+                }
+                guard low | high == 0 else {
+                    index &+= (low != 0 ? low.trailingZeroBitCount : 64 &+ high.trailingZeroBitCount) &>> 3
+                    break
+                }
+                index &+= 16
+            }
+            switch bytes[index] {
+            case UInt8(ascii: "\""):
+                index += 1
+                return Literal(range: start..<index, hasEscapes: hasEscapes, digits: digits)
+            case UInt8(ascii: "\\"):
+                hasEscapes = true
+                index += 2
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                digits += 1
+                index += 1
+            default: index += 1
+            }
+        }
     }
 
     private mutating func token() -> Range<Int> {
@@ -67,22 +115,24 @@ struct CardDataScanner {
         return start..<index
     }
 
-    private mutating func string(_ literal: Range<Int>) {
-        let inner = literal.lowerBound + 1..<literal.upperBound - 1
-        let holdsNumber = text(literal) { !CardNumber.ranges(in: $0, most: 1).isEmpty }
+    private mutating func string(_ literal: Literal) {
+        let holdsNumber =
+            (literal.hasEscapes || literal.digits >= CardNumber.shortest)
+            && text(literal) { !CardNumber.ranges(in: $0, most: 1).isEmpty }
         let top = stack.count - 1
         guard top < 0 || !stack[top].awaitsKey else {
             stack[top].awaitsKey = false
-            stack[top].key = literal
+            stack[top].key = literal.range
             stack[top].keyHoldsNumber = holdsNumber
-            stack[top].keyNamesCode = Self.mayNameCode(inner.count) && text(literal, Self.namesCode)
-            if holdsNumber { goesOn = note(self, .numberAsName, literal) }
+            stack[top].keyNamesCode =
+                Self.mayNameCode(literal.range.count - 2) && text(literal, Self.namesCode)
+            if holdsNumber { goesOn = note(self, .numberAsName, literal.range) }
             return
         }
         if holdsNumber {
-            goesOn = note(self, .number, literal)
+            goesOn = note(self, .number, literal.range)
         } else if top >= 0, stack[top].keyNamesCode, text(literal, Self.isCode) {
-            goesOn = note(self, .securityCode, literal)
+            goesOn = note(self, .securityCode, literal.range)
         }
     }
 
@@ -96,10 +146,11 @@ struct CardDataScanner {
     }
 
     /// What a string says, without a copy unless it has escapes.
-    private func text<Result>(_ literal: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        let raw = bytes[literal.lowerBound + 1..<literal.upperBound - 1]
-        guard raw.contains(UInt8(ascii: "\\")) else { return body(UnsafeRawBufferPointer(rebasing: raw)) }
-        return Array(decoded(literal).utf8).withUnsafeBytes(body)
+    private func text<Result>(_ literal: Literal, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        guard literal.hasEscapes else {
+            return body(UnsafeRawBufferPointer(rebasing: bytes[literal.range.dropFirst().dropLast()]))
+        }
+        return Array(decoded(literal.range).utf8).withUnsafeBytes(body)
     }
 
     private func decoded(_ literal: Range<Int>) -> String {

@@ -30,6 +30,20 @@ import Testing
         #expect((try? RawJSON.validate(ByteBuffer(string: masked(json)))) == .object)
     }
 
+    /// Long texts are looked through in pieces.
+    @Test(arguments: 0..<50) func numbersAtAnyPlaceOfALongText(place: Int) {
+        let before = String(repeating: "x", count: place)
+        let after = String(repeating: "y", count: 50 - place)
+        for number in ["4242424242424242", "4222222222222", "4242 4242 4242 4242", "\\u0034242424242424242"] {
+            let json = #"{"a":"\#(before) \#(number) \#(after)"}"#
+            #expect(findings(json) == [.init(pointer: "/a", kind: .number)], "\(json)")
+            #expect(findings(masked(json)).isEmpty)
+        }
+        // An escaped quote or backslash in any place ends no string.
+        let escaped = #"["\#(before)\"\\","4242424242424242\#(after)","4242424242424242"]"#
+        #expect(findings(escaped) == [.init(pointer: "/2", kind: .number)])
+    }
+
     @Test func aKeyIsNamedByItsObject() {
         let json = #"{"a":{"4242424242424242":{"b":"5555555555554444"}}}"#
         #expect(
