@@ -56,7 +56,7 @@ final class BridgeService: Service {
             eventLoop: eventLoop)
         let makeProducer: @Sendable (Int) throws(KafkaError) -> KafkaProducer = {
             (generation) throws(KafkaError) in
-            var configuration = Self.kafka(settings, common)
+            var configuration = KafkaConfiguration(settings, common)
             configuration.properties["message.max.bytes"] = String(settings.messageLimit)
             return try KafkaProducer(
                 configuration, messageTimeout: settings.sendTimeout, logger: logger,
@@ -180,15 +180,6 @@ final class BridgeService: Service {
 
     // MARK: - Kafka
 
-    private static func kafka(_ settings: BridgeKafkaSettings, _ common: CommonSettings) -> KafkaConfiguration
-    {
-        var configuration = KafkaConfiguration(
-            brokers: settings.broker, clientID: "\(common.app)-\(common.instance)")
-        configuration.properties = settings.kafka.properties
-            .merging(["statistics.interval.ms": "5000"]) { own, _ in own }
-        return configuration
-    }
-
     private func attach(_ producer: KafkaProducer, generation: Int) async throws {
         let (core, status) = (core, status)
         try await eventLoop.submit {
@@ -293,7 +284,7 @@ final class BridgeService: Service {
         let partition = TopicPartition(settings.replyTopic, number)
         let start = try await replyStart(partition)
         let (core, eventLoop, settings, logger) = (core, eventLoop, settings, logger)
-        let configuration = Self.kafka(settings, common)
+        let configuration = KafkaConfiguration(settings, common)
         return try await eventLoop.submit {
             try KafkaConsumer(
                 configuration, mode: .assigned([.init(partition, start.offset)], groupName: settings.group),
@@ -336,7 +327,7 @@ final class BridgeService: Service {
         }
         await old?.close()
         let (status, eventLoop, settings, logger) = (status, eventLoop, settings, logger)
-        var configuration = Self.kafka(settings, common)
+        var configuration = KafkaConfiguration(settings, common)
         // A status topic may be made after the bridge has started.
         configuration.properties.merge(["topic.metadata.refresh.interval.ms": "2000"]) { own, _ in own }
         let mode = ConsumerMode.group(
@@ -393,9 +384,4 @@ final class BridgeService: Service {
             logger.info("summary", metadata: counters.metadata.merging(["inFlight": "\(inFlight)"]) { $1 })
         }
     }
-}
-
-/// Why the bridge is not at its reply partition yet.
-struct StartError: Error, CustomStringConvertible {
-    let description: String
 }
