@@ -9,8 +9,9 @@ struct Preferences: Sendable, Equatable {
 
     /// - Parameter field: the value of `Prefer`; several fields joined by commas.
     init(_ field: String?) {
+        guard let field else { return }
         var seen: Set<String> = []
-        for (name, value) in Self.parse(field ?? "") where seen.insert(name).inserted {
+        for (name, value) in Self.parse(field) where seen.insert(name).inserted {
             switch name {
             case "respond-async": respondsAsync = true
             // No route's deadline is as long as a day.
