@@ -82,7 +82,7 @@ let package = Package(
         .target(
             name: "RedisClient",
             dependencies: [
-                "CHiredis", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle, crypto,
+                "CHiredis", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),

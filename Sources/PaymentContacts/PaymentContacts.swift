@@ -55,7 +55,7 @@ public struct PaymentContacts: Sendable {
     ///
     /// KEYS: payment, stream. ARGV: the payment's id, the contact or nothing, how long it is kept (ms), 1 if it has succeeded,
     /// 1 if it is kept although there is no stream.
-    private static let script = RedisScript(
+    private static let script =
         SucceededPayments.functions + """
             if ARGV[5] == '0' and redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
             if ARGV[2] ~= '' and redis.call('HEXISTS', KEYS[1], 'queued') == 0
@@ -64,5 +64,5 @@ public struct PaymentContacts: Sendable {
             end
             if ARGV[4] == '1' then return succeeded(KEYS[1], KEYS[2], ARGV[1]) end
             return queue(KEYS[1], KEYS[2], ARGV[1])
-            """)
+            """
 }

@@ -2,10 +2,6 @@ import DequeModule
 import NIOCore
 
 /// A connection for commands: pipelined, in order, bounded, and refused at once while Redis is away.
-///
-/// The first call of a script on a connection brings its text, later ones its digest. Where Redis has forgotten a script in the
-/// meantime (SCRIPT FLUSH), its calls have not run: they go again, in their order, once all is answered that is on its way, and
-/// what is submitted meanwhile goes after them.
 struct CommandMachine<Waiter>: RedisMachine {
     struct Output {
         let waiter: Waiter
@@ -14,25 +10,14 @@ struct CommandMachine<Waiter>: RedisMachine {
 
     private struct Pending {
         /// Nil for a PING of our own.
-        let command: RedisCommand?
         let waiter: Waiter?
+        let byteCount: Int
         let deadline: NIODeadline
-        /// Whether Redis may say that it does not know the script.
-        var isByDigest = false
-
-        var byteCount: Int { command?.byteCount ?? 0 }
     }
 
     private let configuration: RedisConfiguration
     private var life: RedisLife
-    /// What is on its way.
     private var pending: Deque<Pending> = []
-    /// Calls of scripts that Redis did not know.
-    private var again: Deque<Pending> = []
-    /// What comes after those.
-    private var held: Deque<Pending> = []
-    /// Digests of the scripts that Redis knows.
-    private var known: Set<String> = []
     private(set) var pendingBytes = 0
     /// Commands for which there was no room.
     private(set) var refused = 0
@@ -44,13 +29,13 @@ struct CommandMachine<Waiter>: RedisMachine {
     }
 
     var missing: String? { life.missing }
-    var pendingCount: Int { pending.count + again.count + held.count }
+    var pendingCount: Int { pending.count }
 
     var nextWakeUp: NIODeadline? {
         switch life.phase {
         case .stopped, .connecting: nil
         case .waiting(let until): until
-        case .greeting, .ready: oldest?.deadline ?? pingAt
+        case .greeting, .ready: pending.first?.deadline ?? pingAt
         }
     }
 
@@ -62,52 +47,36 @@ struct CommandMachine<Waiter>: RedisMachine {
     mutating func connected(_ now: NIODeadline) -> [RedisAction<Output>] {
         guard life.phase == .connecting else { return [.close] }
         life.connected()
-        known = []
         return [ping(now)]
     }
 
     mutating func submit(
-        _ command: RedisCommand, waiter: Waiter, _ now: NIODeadline
+        _ command: ByteBuffer, waiter: Waiter, _ now: NIODeadline
     ) -> [RedisAction<Output>] {
         guard life.isReady else {
             return [fail(waiter, RedisError(.notConnected, .notExecuted, life.missing ?? ""))]
         }
-        guard pendingCount < configuration.maxPending,
-            pendingBytes + command.byteCount <= configuration.maxPendingBytes
+        guard pending.count < configuration.maxPending,
+            pendingBytes + command.readableBytes <= configuration.maxPendingBytes
         else {
             refused += 1
             return [fail(waiter, RedisError(.queueFull, .notExecuted))]
         }
-        pendingBytes += command.byteCount
-        let entry = Pending(command: command, waiter: waiter, deadline: now + configuration.replyTimeout)
-        guard again.isEmpty else {
-            held.append(entry)
-            return []
-        }
-        return [write(entry, command)]
+        enqueue(waiter, command.readableBytes, now)
+        return [.write(command)]
     }
 
     mutating func received(_ value: RESPValue, _ now: NIODeadline) -> [RedisAction<Output>] {
         guard let first = pending.popFirst() else { return lose("a reply that answers nothing", now) }
-        pingAt = now + configuration.pingAfter
-        if first.isByDigest, case .error(let text) = value, text.hasPrefix("NOSCRIPT") {
-            known = []
-            again.append(first)
-            return writeAgain()
-        }
         pendingBytes -= first.byteCount
+        pingAt = now + configuration.pingAfter
         guard let waiter = first.waiter else {
             if case .error(let text) = value { return lose(text, now) }
             if life.phase == .greeting { life.greeted() }
             return []
         }
-        let output =
-            if case .error(let text) = value {
-                fail(waiter, RedisError(.server, .answered, text))
-            } else {
-                RedisAction.output(Output(waiter: waiter, result: .success(value)))
-            }
-        return [output] + writeAgain()
+        if case .error(let text) = value { return [fail(waiter, RedisError(.server, .answered, text))] }
+        return [.output(Output(waiter: waiter, result: .success(value)))]
     }
 
     mutating func closed(_ reason: String, _ now: NIODeadline) -> [RedisAction<Output>] {
@@ -119,7 +88,7 @@ struct CommandMachine<Waiter>: RedisMachine {
         if life.isDue(now) { return [.connect] }
         guard life.phase == .ready || life.phase == .greeting else { return [] }
         // Replies come in order, so behind a late one all are late.
-        if let oldest, oldest.deadline <= now {
+        if let first = pending.first, first.deadline <= now {
             return lose("no reply in time", now, .timedOut)
         }
         guard pending.isEmpty, pingAt <= now else { return [] }
@@ -132,27 +101,14 @@ struct CommandMachine<Waiter>: RedisMachine {
     }
 
     private mutating func ping(_ now: NIODeadline) -> RedisAction<Output> {
-        pending.append(Pending(command: nil, waiter: nil, deadline: now + configuration.replyTimeout))
+        enqueue(nil, 0, now)
         return .write(.redisPing)
     }
 
-    private var oldest: Pending? { again.first ?? pending.first }
-
-    private mutating func write(_ entry: Pending, _ command: RedisCommand) -> RedisAction<Output> {
-        var entry = entry
-        let withText = command.script.map { known.insert($0.digest).inserted } ?? false
-        entry.isByDigest = command.script != nil && !withText
-        pending.append(entry)
-        return .write(command.bytes(withText: withText))
-    }
-
-    private mutating func writeAgain() -> [RedisAction<Output>] {
-        guard !again.isEmpty, pending.isEmpty else { return [] }
-        defer {
-            again = []
-            held = []
-        }
-        return (again + held).compactMap { entry in entry.command.map { write(entry, $0) } }
+    private mutating func enqueue(_ waiter: Waiter?, _ byteCount: Int, _ now: NIODeadline) {
+        pending.append(
+            Pending(waiter: waiter, byteCount: byteCount, deadline: now + configuration.replyTimeout))
+        pendingBytes += byteCount
     }
 
     private mutating func lose(
@@ -164,13 +120,10 @@ struct CommandMachine<Waiter>: RedisMachine {
 
     private mutating func failAll(_ error: RedisError) -> [RedisAction<Output>] {
         defer {
-            (pending, again, held) = ([], [], [])
+            pending = []
             pendingBytes = 0
         }
-        let notExecuted = RedisError(error.code, .notExecuted, error.message)
-        return again.compactMap { entry in entry.waiter.map { fail($0, notExecuted) } }
-            + pending.compactMap { entry in entry.waiter.map { fail($0, error) } }
-            + held.compactMap { entry in entry.waiter.map { fail($0, notExecuted) } }
+        return pending.compactMap { entry in entry.waiter.map { fail($0, error) } }
     }
 
     private func fail(_ waiter: Waiter, _ error: RedisError) -> RedisAction<Output> {

@@ -50,17 +50,8 @@ extension ByteBuffer {
     /// returns a `malloc` of its own, so each argument would be copied three times where this copies it once. The tests compare
     /// the two byte for byte.
     mutating func writeRedisCommand(_ arguments: [RedisArgument]) {
-        reserveCapacity(minimumWritableBytes: 16 + arguments.reduce(0) { $0 + $1.count + 16 })
-        writeRedisArray(of: arguments.count)
-        writeRedisWords(arguments)
-    }
-
-    /// The beginning of a command.
-    mutating func writeRedisArray(of count: Int) { writeString("*\(count)\r\n") }
-
-    /// Words of a command, of whose array the beginning is written before.
-    mutating func writeRedisWords(_ arguments: [RedisArgument]) {
-        reserveCapacity(minimumWritableBytes: arguments.reduce(0) { $0 + $1.count + 16 })
+        reserveCapacity(minimumWritableBytes: arguments.reduce(16) { $0 + $1.count + 16 })
+        writeString("*\(arguments.count)\r\n")
         for argument in arguments {
             writeString("$\(argument.count)\r\n")
             switch argument {

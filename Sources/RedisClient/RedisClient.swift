@@ -55,38 +55,32 @@ public final class RedisClient: Service, Sendable {
 
     /// Sends one command; `completion` is called once, on the event loop, within the reply timeout.
     public func send(_ arguments: [RedisArgument], completion: @escaping Completion) {
-        send(RedisCommand(arguments), completion: completion)
-    }
-
-    private func send(_ command: RedisCommand, completion: @escaping Completion) {
-        let (connection, meter, start) = (connection, meter, NIODeadline.now())
+        var command = ByteBuffer()
+        command.writeRedisCommand(arguments)
+        let (bytes, connection, meter, start) = (command, connection, meter, NIODeadline.now())
         let submit: @Sendable () -> Void = {
             let waiter: Completion = { result in
                 meter.ended(result, since: start)
                 completion(result)
             }
-            connection.value.update { $0.submit(command, waiter: waiter, .now()) }
+            connection.value.update { $0.submit(bytes, waiter: waiter, .now()) }
         }
         if eventLoop.inEventLoop { submit() } else { eventLoop.execute(submit) }
     }
 
     /// Sends one command.
     public func send(_ arguments: [RedisArgument]) async throws(RedisError) -> RESPValue {
-        try await send(RedisCommand(arguments))
-    }
-
-    private func send(_ command: RedisCommand) async throws(RedisError) -> RESPValue {
         let result = await withCheckedContinuation { continuation in
-            send(command) { continuation.resume(returning: $0) }
+            send(arguments) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }
 
-    /// Runs a Lua script, atomically, for one who can do without its reply.
+    /// Runs a Lua script, atomically (EVAL), for one who can do without its reply.
     ///
     /// - Returns: nil where Redis is away, refuses, or does not answer in time; the script may have run.
     public func evaluate(
-        _ script: RedisScript, keys: [String], arguments: [RedisArgument], within patience: TimeAmount
+        _ script: String, keys: [String], arguments: [RedisArgument], within patience: TimeAmount
     ) async -> RESPValue? {
         guard missing == nil else { return nil }
         let reply = eventLoop.makePromise(of: RESPValue?.self)
@@ -96,17 +90,23 @@ public final class RedisClient: Service, Sendable {
         return try? await reply.futureResult.get()
     }
 
-    /// Runs a Lua script, atomically.
+    /// Runs a Lua script, atomically (EVAL).
     public func evaluate(
-        _ script: RedisScript, keys: [String], arguments: [RedisArgument]
+        _ script: String, keys: [String], arguments: [RedisArgument]
     ) async throws(RedisError) -> RESPValue {
-        try await send(RedisCommand(script, keys: keys, arguments: arguments))
+        try await send(Self.eval(script, keys, arguments))
     }
 
-    /// Runs a Lua script, atomically; `completion` is called once, on the event loop, within the reply timeout.
+    /// Runs a Lua script, atomically (EVAL); `completion` is called once, on the event loop, within the reply timeout.
     public func evaluate(
-        _ script: RedisScript, keys: [String], arguments: [RedisArgument], completion: @escaping Completion
+        _ script: String, keys: [String], arguments: [RedisArgument], completion: @escaping Completion
     ) {
-        send(RedisCommand(script, keys: keys, arguments: arguments), completion: completion)
+        send(Self.eval(script, keys, arguments), completion: completion)
+    }
+
+    private static func eval(
+        _ script: String, _ keys: [String], _ arguments: [RedisArgument]
+    ) -> [RedisArgument] {
+        ["EVAL", .text(script), RedisArgument(keys.count)] + keys.map { .text($0) } + arguments
     }
 }

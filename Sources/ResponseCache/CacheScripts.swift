@@ -11,7 +11,7 @@ public enum CacheScripts {
     static let changePrefix = "vy:cache:changed:"
 
     /// KEYS: the answer. Answers the time and, where there is one, the answer; or that it was out of date.
-    static let lookUp = RedisScript(
+    static let lookUp =
         RedisScripts.now + """
             local answer = redis.call('HMGET', KEYS[1], 'since', 'about', 'status', 'type', 'body')
             if not answer[1] then return {now, 'none'} end
@@ -23,10 +23,10 @@ public enum CacheScripts {
               end
             end
             return {now, 'fresh', tonumber(answer[1]), answer[3], answer[4], answer[5]}
-            """)
+            """
 
     /// KEYS: the answer. ARGV: since, lifetime (ms), about, status, type, body.
-    static let store = RedisScript(
+    static let store =
         RedisScripts.now + """
             local left = ARGV[1] + ARGV[2] - now
             if left <= 0 then return 0 end
@@ -38,7 +38,7 @@ public enum CacheScripts {
               'body', ARGV[6])
             redis.call('PEXPIRE', KEYS[1], string.format('%.0f', left))
             return 1
-            """)
+            """
 
     /// The change of all names in `names` (with commas), for answers that live `lifetime` ms; it counts until `ahead` ms
     /// from now. Lua without `return`, for other scripts: both are Lua expressions.
@@ -57,6 +57,5 @@ public enum CacheScripts {
     }
 
     /// ARGV: about, lifetime (ms), ahead (ms).
-    static let noteChange = RedisScript(
-        change(names: "ARGV[1]", lifetime: "ARGV[2]", ahead: "ARGV[3]") + "return 1")
+    static let noteChange = change(names: "ARGV[1]", lifetime: "ARGV[2]", ahead: "ARGV[3]") + "return 1"
 }

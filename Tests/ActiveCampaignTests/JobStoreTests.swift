@@ -72,7 +72,7 @@ private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMa
     /// What the bridge does.
     private func succeed(_ store: JobStore, _ payment: String) async throws {
         _ = try await store.redis.evaluate(
-            RedisScript(SucceededPayments.functions + "return succeeded(KEYS[1], KEYS[2], ARGV[1])"),
+            SucceededPayments.functions + "return succeeded(KEYS[1], KEYS[2], ARGV[1])",
             keys: [SucceededPayments.key(payment), store.keys.jobs], arguments: [.text(payment)])
     }
 

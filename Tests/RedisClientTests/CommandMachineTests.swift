@@ -6,13 +6,12 @@ import Testing
 @Suite final class CommandMachineTests {
     static let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
     private var machine: CommandMachine<Int>
-    /// 23 bytes long.
-    private let command = RedisCommand(["SET", "0123"])
+    private let command = ByteBuffer(string: "0123456789")
 
     init() {
         var configuration = RedisConfiguration(host: "h", port: 1)
         configuration.maxPending = 2
-        configuration.maxPendingBytes = 50
+        configuration.maxPendingBytes = 25
         machine = CommandMachine(configuration, random: { 1 })
     }
 
@@ -58,12 +57,10 @@ import Testing
         makeReady()
         _ = machine.submit(command, waiter: 1, Self.start)
         #expect(
-            text(machine.submit(RedisCommand(["SET", "0123456789"]), waiter: 2, Self.start))
+            text(machine.submit(ByteBuffer(repeating: 0, count: 16), waiter: 2, Self.start))
                 == ["2: queue full, notExecuted"])
         _ = machine.submit(command, waiter: 3, Self.start)
-        #expect(
-            text(machine.submit(RedisCommand(["A"]), waiter: 4, Self.start)) == ["4: queue full, notExecuted"]
-        )
+        #expect(text(machine.submit(ByteBuffer(), waiter: 4, Self.start)) == ["4: queue full, notExecuted"])
         _ = machine.received(.status("a"), Self.start)
         #expect(text(machine.submit(command, waiter: 5, Self.start)) == ["write"])
     }

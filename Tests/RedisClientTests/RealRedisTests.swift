@@ -8,7 +8,7 @@ import Testing
 private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMap(Int.init)
 
 /// Needs a redis-server: `REDIS_TEST_PORT` names its port on the loopback address.
-@Suite(.serialized, .enabled(if: port != nil)) struct RealRedisTests {
+@Suite(.enabled(if: port != nil)) struct RealRedisTests {
     private let configuration = RedisConfiguration(host: "127.0.0.1", port: port ?? 0)
     private let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
@@ -30,60 +30,10 @@ private let port = ProcessInfo.processInfo.environment["REDIS_TEST_PORT"].flatMa
             #expect(try await client.send(["SET", .text(key), .bytes(value), "EX", "60"]) == .status("OK"))
             #expect(try await client.send(["GET", .text(key)]) == .string(value))
             let sum = try await client.evaluate(
-                RedisScript("return {KEYS[1], ARGV[1] + 1}"), keys: [key], arguments: ["2"])
+                "return {KEYS[1], ARGV[1] + 1}", keys: [key], arguments: ["2"])
             #expect(sum == .array([.string(ByteBuffer(string: key)), .integer(3)]))
             await #expect(throws: RedisError.self) { try await client.send(["NOSUCH"]) }
             #expect(try await client.send(["DEL", .text(key)]) == .integer(1))
-        }
-    }
-
-    @Test func knowsScriptsByTheirDigests() async throws {
-        try await withClient { client in
-            let script = RedisScript("return '\(UUID())'")
-            let first = try await client.evaluate(script, keys: [], arguments: [])
-            #expect(try await client.send(["EVALSHA", .text(script.digest), "0"]) == first)
-            _ = try await client.send(["SCRIPT", "FLUSH"])
-            #expect(try await client.evaluate(script, keys: [], arguments: []) == first)
-            // Of one call by its digest Redis has to have it again.
-            #expect(try await client.send(["EVALSHA", .text(script.digest), "0"]) == first)
-        }
-    }
-
-    /// Another connection makes Redis forget all scripts while calls are on their way, and so does the calls' own.
-    @Test func runsEachScriptOnceAndInOrderWhileRedisForgetsThem() async throws {
-        let list = "test:\(UUID())"
-        let append = RedisScript("return redis.call('RPUSH', KEYS[1], ARGV[1])")
-        let rounds = 200
-        let perRound = 20
-        try await withClient { client in
-            try await withClient { other in
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask {
-                        while !Task.isCancelled { _ = try await other.send(["SCRIPT", "FLUSH"]) }
-                    }
-                    for round in 0..<rounds {
-                        for number in 0..<perRound {
-                            if number == perRound / 2 { client.send(["SCRIPT", "FLUSH"]) { _ in } }
-                            client.evaluate(
-                                append, keys: [list], arguments: [RedisArgument(round * perRound + number)]
-                            ) { result in
-                                #expect((try? result.get()) == .integer(Int64(round * perRound + number + 1)))
-                            }
-                        }
-                        if round % 10 == 0 { _ = try await client.send(["PING"]) }
-                    }
-                    let count = rounds * perRound + 1
-                    let last = try await client.evaluate(
-                        append, keys: [list], arguments: [RedisArgument(count - 1)])
-                    #expect(last == .integer(Int64(count)))
-                    let found = try await client.send(["LRANGE", .text(list), "0", "-1"])
-                    let isInOrder =
-                        found.items?.compactMap { $0.text.flatMap { Int($0) } } == Array(0..<count)
-                    #expect(isInOrder)
-                    group.cancelAll()
-                }
-            }
-            _ = try await client.send(["DEL", .text(list)])
         }
     }
 

@@ -61,8 +61,6 @@ final class ReplyKeeper {
 }
 
 struct RedisReplyStore: ReplyStore {
-    private static let script = RedisScript(KeptReply.keepScript)
-
     let redis: RedisClient
 
     func keep(
@@ -71,7 +69,7 @@ struct RedisReplyStore: ReplyStore {
     ) {
         let (kind, reply) = Self.fields(content)
         redis.evaluate(
-            Self.script, keys: [KeptReply.key(id)],
+            KeptReply.keepScript, keys: [KeptReply.key(id)],
             arguments: [.text(kind), .bytes(reply), RedisArgument(KeptReply.unclaimed.milliseconds)]
         ) { result in
             switch result {

@@ -40,7 +40,7 @@ struct RedisStatusStore: StatusStore {
     /// KEYS: offset, history, channel, version. ARGV: offset, length and expiry (ms) of the history, event, the same as
     /// JSON, data, what has changed and how long answers are cached (``CacheScripts``), order and content of the version,
     /// `traceparent`.
-    static let appendScript = RedisScript(
+    static let appendScript =
         """
         local seen = redis.call('GET', KEYS[1])
         if seen and tonumber(seen) >= tonumber(ARGV[1]) then return false end
@@ -63,14 +63,14 @@ struct RedisStatusStore: StatusStore {
           '{"id":"' .. id .. '","prev":"' .. prev .. '","event":' .. ARGV[5] .. (trace ~= '' and ',"trace":"' .. trace .. '"' or '') .. ',"data":' .. ARGV[6] .. '}')
         redis.call('SET', KEYS[1], ARGV[1])
 
-        """ + CacheScripts.change(names: "ARGV[7]", lifetime: "ARGV[8]", ahead: "0") + "return id")
+        """ + CacheScripts.change(names: "ARGV[7]", lifetime: "ARGV[8]", ahead: "0") + "return id"
 
-    static let forgetScript = RedisScript(
+    static let forgetScript =
         """
         local seen = redis.call('GET', KEYS[1])
         if seen and tonumber(seen) >= tonumber(ARGV[1]) then return redis.call('DEL', KEYS[1]) end
         return 0
-        """)
+        """
 
     let redis: RedisClient
     let historyLimit: Int
@@ -79,8 +79,8 @@ struct RedisStatusStore: StatusStore {
     let cacheLifetime: Duration?
 
     /// Comes before the other steps, since it does no harm twice: the payment is in the stream before its offset counts as seen.
-    static let succeededScript = RedisScript(
-        SucceededPayments.functions + "succeeded(KEYS[5], KEYS[6], ARGV[12])\n" + appendScript.text)
+    static let succeededScript =
+        SucceededPayments.functions + "succeeded(KEYS[5], KEYS[6], ARGV[12])\n" + appendScript
 
     func append(_ entry: StatusEntry) async throws -> StatusPartition.Result {
         var event = ByteBuffer()

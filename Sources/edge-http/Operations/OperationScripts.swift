@@ -8,7 +8,7 @@ import Shared
 /// it, and `kind` and `reply` once it is answered (``KeptReply``).
 enum OperationScripts {
     /// KEYS: record, operation. ARGV: digest of the body, id, ms in flight, expiry (ms), caller, path, request id, status.
-    static let begin = RedisScript(
+    static let begin =
         RedisScripts.now + """
             local record = redis.call('HMGET', KEYS[1], 'body', 'operation', 'until', 'status', 'type', 'answer')
             if not record[1] then
@@ -27,12 +27,10 @@ enum OperationScripts {
             local left = record[3] - now
             if left > 0 then return {'in-flight', record[2], left} end
             return {'unknown', record[2]}
-            """)
-
-    static let keep = RedisScript(KeptReply.keepScript)
+            """
 
     /// KEYS: record, operation. ARGV: id, status, type, answer, expiry (ms) of an operation that no client knows of.
-    static let finish = RedisScript(
+    static let finish =
         """
         local record = redis.call('HMGET', KEYS[1], 'operation', 'status', 'type', 'answer')
         if record[1] ~= ARGV[1] then return false end
@@ -40,21 +38,21 @@ enum OperationScripts {
         redis.call('HSET', KEYS[1], 'status', ARGV[2], 'type', ARGV[3], 'answer', ARGV[4])
         if redis.call('HEXISTS', KEYS[2], 'told') == 0 then redis.call('PEXPIRE', KEYS[2], ARGV[5]) end
         return false
-        """)
+        """
 
     /// KEYS: record, operation. ARGV: id.
-    static let forget = RedisScript(
+    static let forget =
         """
         local record = redis.call('HMGET', KEYS[1], 'operation', 'status')
         if record[1] ~= ARGV[1] or record[2] then return 0 end
         redis.call('DEL', KEYS[1])
         if redis.call('HEXISTS', KEYS[2], 'told') == 0 then redis.call('DEL', KEYS[2]) end
         return 1
-        """)
+        """
 
     /// KEYS: operation, and the record of the key whose outcome is unknown. ARGV: id, expiry (ms), caller, path, request
     /// id, status.
-    static let register = RedisScript(
+    static let register =
         """
         local known = redis.call('HMGET', KEYS[1], 'caller', 'kind', 'reply')
         if not known[1] then
@@ -67,5 +65,5 @@ enum OperationScripts {
         end
         if known[2] then return {known[2], known[3]} end
         return false
-        """)
+        """
 }

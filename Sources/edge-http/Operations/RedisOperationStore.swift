@@ -52,7 +52,7 @@ struct RedisOperationStore: OperationStore {
     func keep(_ outcome: BridgeOutcome, of id: BridgeRequestID) async throws(OperationStoreError) {
         let (kind, reply) = outcome.kept
         _ = try await run(
-            OperationScripts.keep, [KeptReply.key(id)],
+            KeptReply.keepScript, [KeptReply.key(id)],
             [.text(kind.rawValue), .bytes(reply), RedisArgument(KeptReply.unclaimed.milliseconds)])
     }
 
@@ -74,7 +74,7 @@ struct RedisOperationStore: OperationStore {
     }
 
     private func run(
-        _ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument]
+        _ script: String, _ keys: [String], _ arguments: [RedisArgument]
     ) async throws(OperationStoreError) -> RESPValue {
         try await asked { () throws(RedisError) in
             try await redis.evaluate(script, keys: keys, arguments: arguments)

@@ -42,8 +42,7 @@ final class RateLimiter: Service {
 
     /// Pays off, asks every limit, and charges all of them or none. A debt is kept as the time at which it is paid, by
     /// the clock of Redis, so that replicas need no common one.
-    private static let script = RedisScript(
-        """
+    private static let script = """
         local time = redis.call('TIME')
         local now = time[1] * 1000000 + time[2]
         local debts, passes = {}, 1
@@ -59,7 +58,7 @@ final class RateLimiter: Service {
           end
         end
         return {passes, unpack(debts)}
-        """)
+        """
 
     private let settings: Settings
     private let redis: RedisClient

@@ -8,8 +8,7 @@ import ServiceLifecycle
 /// comes first leaves it.
 struct RecoveryKey: Service {
     static let redisKey = "vy:recovery:key"
-    static let script = RedisScript(
-        "redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GET', KEYS[1])")
+    static let script = "redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GET', KEYS[1])"
 
     let secret: String
     let recovery: Recovery

@@ -8,7 +8,7 @@ from .stack import ROOT
 
 EVENT = "payment-status-update"
 _source = (ROOT / "Sources/bridge-kafka/Status/StatusStore.swift").read_text()
-SCRIPT = re.search(r'appendScript = RedisScript\(\s*"""(.*?)"""', _source, re.DOTALL).group(1) + "return id"
+SCRIPT = re.search(r'appendScript =\s*"""(.*?)"""', _source, re.DOTALL).group(1) + "return id"
 HISTORY_LIMIT, HISTORY_TTL = 100, 86_400_000
 
 
