@@ -29,6 +29,10 @@ import RawJSON
         require(Authenticator.bearerToken("bearer  \(token)") == token, "another token")
         check(token)
     }
+    if let trace = RequestRules.trace(headers) {
+        require(trace.parent.utf8.count == 55, "no traceparent")
+        require(TraceContext(parent: trace.parent, state: trace.state) == trace, "another trace")
+    }
     if let field = headers[.retryAfter] { retryAfter(field, date: headers[.date], size) }
     return 0
 }

@@ -78,8 +78,8 @@ struct EdgeHTTPSettings: ProcessSettings {
     private static func documentationPath(_ reader: inout SettingsReader) -> String? {
         let text = reader.string(
             "SWAGGER_URL", default: "/docs",
-            help: "Path or URL of the API documentation; empty: there is none.")
-        guard !text.isEmpty else { return nil }
+            help: "Path or URL of the API documentation; `off`: there is none.")
+        guard text.lowercased() != "off" else { return nil }
         guard let url = URLComponents(string: text), url.path.hasPrefix("/"), url.path != "/",
             url.query == nil, url.fragment == nil, url.path != HealthCheck.path
         else {

@@ -95,4 +95,13 @@ import Testing
         _ = BridgeKafkaSettings(from: &reader)
         #expect(reader.mistakes.isEmpty)
     }
+
+    @Test(arguments: [
+        ("", "/docs"), ("https://api.example/help/", "/help"), ("off", nil), ("OFF", nil),
+    ])
+    func theDocumentationIsWhereItIsWanted(text: String, path: String?) {
+        var reader = SettingsReader(value: { $0 == "SWAGGER_URL" ? text : nil }, readFile: { _ in "" })
+        #expect(EdgeHTTPSettings(from: &reader).documentationPath == path)
+        #expect(!reader.mistakes.contains { $0.hasPrefix("SWAGGER_URL") })
+    }
 }

@@ -23,7 +23,7 @@ fuzz_targets() { (cd "$ROOT/Fuzz/Targets" && printf '%s\n' *.swift | sed 's/\.sw
 fuzz_sources() {
     case $1 in
         headers)
-            printf '%s\n' edge-http/{Cache/CacheDirectives,HTTP/RequestRules,Operations/Preferences,Server/HTTPDate}.swift ActiveCampaign/RetryAfter.swift
+            printf '%s\n' edge-http/{Cache/CacheDirectives,HTTP/RequestRules,Operations/Preferences,Server/HTTPDate}.swift
             ;;
     esac
 }

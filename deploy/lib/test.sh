@@ -38,7 +38,7 @@ unit_tests() {
     mkdir -p "$RUN_DIR/unit"/{logs,pids,redis,broker}
     (
         RUN_DIR=$RUN_DIR/unit REDIS_NAME=127.0.0.1 REDIS=$redis KAFKA=127.0.0.1:$kafka KAFKA_PORT=$kafka
-        NEAR=127.0.0.1 HOST=127.0.0.1 NODE_ENV=test SOCKET='' BROKER_PROGRAM=$(noida_db)
+        NEAR=127.0.0.1 HOST=127.0.0.1 NODE_ENV=test SOCKET='' COLLECTOR='' BROKER_PROGRAM=$(noida_db)
         trap stop_all EXIT
         trap 'exit 130' INT TERM HUP
         start_process redis
