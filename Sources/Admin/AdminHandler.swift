@@ -34,11 +34,11 @@ final class AdminHandler: ChannelInboundHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        guard host.takes(head.headers) else {
+        let path = head.uri.prefix { $0 != "?" }
+        guard host.takes(head.headers, for: path) else {
             return write(
                 .text(.misdirectedRequest, "Name this port by its address, or by localhost."), head, context)
         }
-        let path = head.uri.prefix { $0 != "?" }
         site.page(head.method, path, on: context.eventLoop).assumeIsolated().whenSuccess {
             self.write($0, head, context)
         }

@@ -7,13 +7,18 @@ import Shared
 /// would then read this port as its own. Its requests still name it in `Host`, which nobody does who means this host.
 /// Elsewhere it cannot be told which names are right: those ports are for whoever the network lets through.
 struct AdminHost: Sendable {
+    /// Load balancers name as they like whom they ask for these (Envoy by its cluster), which say little.
+    private static let probes: Set<Substring> = ["/livez", "/readyz"]
+
     private let isLoopback: Bool
 
     /// - Parameter address: that the server listens on.
     init(_ address: String) { isLoopback = Self.isLocal(address) }
 
-    func takes(_ headers: HTTPHeaders) -> Bool {
-        !isLoopback || headers["host"].allSatisfy { Self.isAddressOrLocal(Self.name($0)) }
+    /// - Parameter path: without a query.
+    func takes(_ headers: HTTPHeaders, for path: Substring) -> Bool {
+        !isLoopback || Self.probes.contains(path)
+            || headers["host"].allSatisfy { Self.isAddressOrLocal(Self.name($0)) }
     }
 
     private static func isLocal(_ host: String) -> Bool {

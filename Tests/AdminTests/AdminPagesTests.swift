@@ -81,7 +81,7 @@ import Testing
 /// DNS rebinding: a page of another site whose name resolves to this host.
 @Suite struct AdminHostTests {
     private static func takes(_ host: String?, at address: String) -> Bool {
-        AdminHost(address).takes(host.map { ["host": $0] } ?? [:])
+        AdminHost(address).takes(host.map { ["host": $0] } ?? [:], for: "/metrics")
     }
 
     @Test(arguments: [
@@ -102,6 +102,12 @@ import Testing
         for address in ["127.0.0.1", "localhost", "::1"] { #expect(!Self.takes(host, at: address)) }
     }
 
+    /// Envoy names its cluster.
+    @Test(arguments: ["/livez", "/readyz"]) func probesMayNameWhatTheyLike(path: Substring) {
+        #expect(AdminHost("127.0.0.1").takes(["host": "edge_http"], for: path))
+        #expect(!AdminHost("127.0.0.1").takes(["host": "edge_http"], for: path + "/"))
+    }
+
     @Test func noNameAtAllIsNoBrowser() { #expect(Self.takes(nil, at: "127.0.0.1")) }
 
     @Test func elsewhereAnyNameMayBeRight() {
@@ -111,6 +117,8 @@ import Testing
     }
 
     @Test func oneWrongNameOfTwoIsEnough() {
-        #expect(!AdminHost("127.0.0.1").takes(.init([("host", "localhost"), ("host", "evil.example")])))
+        #expect(
+            !AdminHost("127.0.0.1").takes(
+                .init([("host", "localhost"), ("host", "evil.example")]), for: "/metrics"))
     }
 }

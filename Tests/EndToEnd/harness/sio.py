@@ -19,7 +19,7 @@ class Listener:
         self.client = socketio.Client(reconnection=reconnect, reconnection_delay=0.2, reconnection_delay_max=1, handle_sigint=False)
         # It would start a thread for each message, which may swap two that come together.
         trigger = self.client.eio._trigger_event
-        self.client.eio._trigger_event = lambda event, *args, run_async=False: trigger(event, *args)
+        self.client.eio._trigger_event = lambda event, *args, run_async=False, **options: trigger(event, *args, **options)
         self.register_as = register
         self.client.on("connect", self._connected, namespace=NAMESPACE)
         self.client.on(EVENT, self._update, namespace=NAMESPACE)
