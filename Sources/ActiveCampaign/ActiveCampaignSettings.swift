@@ -1,4 +1,4 @@
-import FoundationEssentials
+import OutboundHTTP
 public import Shared
 
 extension ActiveCampaign {
@@ -45,7 +45,7 @@ extension ActiveCampaign {
             if let key, !key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
                 reader.mistake("ACTIVE_CAMPAIGN_API_KEY: has characters that no key has")
             }
-            let base = url.flatMap(base)
+            let base = url.flatMap(OutboundCall.baseURL)
             if let url, base == nil {
                 reader.mistake(
                     "ACTIVE_CAMPAIGN_URL: '\(url)' is no http or https URL of a host, without a query")
@@ -67,14 +67,6 @@ extension ActiveCampaign {
                 && name.utf8.allSatisfy {
                     (0x30...0x39).contains($0) || (0x61...0x7A).contains($0 | 0x20) || $0 == UInt8(ascii: "-")
                 }
-        }
-
-        private static func base(_ text: String) -> String? {
-            guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
-                ["http", "https"].contains(scheme), url.host?.isEmpty == false, url.user == nil,
-                url.password == nil, url.query == nil, url.fragment == nil
-            else { return nil }
-            return text.hasSuffix("/") ? String(text.dropLast()) : text
         }
     }
 }

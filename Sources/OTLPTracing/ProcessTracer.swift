@@ -62,18 +62,15 @@ public struct ProcessTracer: Tracer {
     public func extract<Carrier, Extract: Extractor>(
         _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
     ) where Extract.Carrier == Carrier {
-        guard let parent = extractor.extract(key: TraceContext.parentField, from: carrier) else { return }
-        context.trace = TraceContext(
-            parent: parent, state: extractor.extract(key: TraceContext.stateField, from: carrier))
+        guard let trace = TraceContext({ extractor.extract(key: $0, from: carrier) }) else { return }
+        context.trace = trace
     }
 
     public func inject<Carrier, Inject: Injector>(
         _ context: ServiceContext, into carrier: inout Carrier, using injector: Inject
     ) where Inject.Carrier == Carrier {
-        guard let trace = context.trace else { return }
-        injector.inject(trace.parent, forKey: TraceContext.parentField, into: &carrier)
-        if let state = trace.state {
-            injector.inject(state, forKey: TraceContext.stateField, into: &carrier)
+        for field in context.trace?.fields ?? [] {
+            injector.inject(field.value, forKey: field.name, into: &carrier)
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import OutboundHTTP
 public import Shared
 
 /// Where traces go and how many of them, by OpenTelemetry's environment variables.
@@ -39,21 +40,14 @@ public struct TraceSettings: Sendable {
             )
         }
         guard let endpoint else { return nil }
-        guard let url = url(of: endpoint) else {
+        guard let base = OutboundCall.baseURL(endpoint) else {
             reader.mistake(
                 "OTEL_EXPORTER_OTLP_ENDPOINT: '\(endpoint)' is no http or https URL of a host, without a query"
             )
             return nil
         }
-        return TraceSettings(url: url, headers: headers ?? [], ratio: ratio ?? 1, delay: delay)
-    }
-
-    private static func url(of endpoint: String) -> String? {
-        guard let url = URLComponents(string: endpoint), let scheme = url.scheme?.lowercased(),
-            ["http", "https"].contains(scheme), url.host?.isEmpty == false, url.user == nil,
-            url.password == nil, url.query == nil, url.fragment == nil
-        else { return nil }
-        return (endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint) + "/v1/traces"
+        return TraceSettings(
+            url: base + "/v1/traces", headers: headers ?? [], ratio: ratio ?? 1, delay: delay)
     }
 
     /// As in W3C Baggage, whose properties have no meaning here (OpenTelemetry, OTLP exporter, "Specifying headers").

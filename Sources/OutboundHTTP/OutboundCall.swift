@@ -1,4 +1,5 @@
 public import AsyncHTTPClient
+import FoundationEssentials
 public import NIOCore
 public import NIOHTTP1
 import Shared
@@ -48,6 +49,16 @@ public enum OutboundCall {
         }
         try Task.checkCancellation()
         return result
+    }
+
+    /// An http or https URL of a host, without a query, to which paths are added: without a slash at the end. Nil for
+    /// anything else.
+    public static func baseURL(_ text: String) -> String? {
+        guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
+            ["http", "https"].contains(scheme), url.host?.isEmpty == false, url.user == nil,
+            url.password == nil, url.query == nil, url.fragment == nil
+        else { return nil }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
     /// How long an answer asks to wait (RFC 9110 §10.2.3).

@@ -90,6 +90,14 @@ public struct TraceContext: Hashable, Sendable {
         self.state = state.flatMap { Self.isPassedOn($0) ? $0 : nil }
     }
 
+    /// Reads both fields.
+    ///
+    /// - Parameter field: looks one up by its name.
+    public init?(_ field: (String) -> String?) {
+        guard let parent = field(Self.parentField) else { return nil }
+        self.init(parent: parent, state: field(Self.stateField))
+    }
+
     /// The value of `traceparent`, version 00.
     public var parent: String {
         String(unsafeUninitializedCapacity: 55) { buffer in

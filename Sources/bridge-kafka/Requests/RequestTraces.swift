@@ -83,21 +83,15 @@ struct RequestTraces {
 
 extension BridgeRequest {
     fileprivate var trace: TraceContext? {
-        func field(_ name: String) -> String? { headers.first { $0.name == name }?.value }
-        return field(TraceContext.parentField).flatMap {
-            TraceContext(parent: $0, state: field(TraceContext.stateField))
-        }
+        TraceContext { name in headers.first { $0.name == name }?.value }
     }
 }
 
 extension KafkaMessage {
     /// The trace that its producer was part of.
     var trace: TraceContext? {
-        func field(_ name: String) -> String? {
+        TraceContext { name in
             header(name)?.value.flatMap { String(validating: $0.readableBytesView, as: UTF8.self) }
-        }
-        return field(TraceContext.parentField).flatMap {
-            TraceContext(parent: $0, state: field(TraceContext.stateField))
         }
     }
 }
