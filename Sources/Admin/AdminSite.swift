@@ -78,15 +78,10 @@ struct AdminSite: Sendable {
     }
 
     private func counted(on eventLoop: any EventLoop) -> EventLoopFuture<AdminPage> {
-        let page = eventLoop.makePromise(of: AdminPage.self)
-        let timer = eventLoop.scheduleTask(in: AdminServer.patience) {
-            page.succeed(.text(.serviceUnavailable, "The counters do not answer."))
-        }
         // The task ends with its one question to the loop that counts.
-        eventLoop.makeFutureWithTask { await counters() }.whenSuccess {
-            timer.cancel()
-            page.succeed(.json(.ok, $0))
+        let page = eventLoop.makeFutureWithTask { AdminPage.json(.ok, await counters()) }
+        return eventLoop.within(AdminServer.patience, page) {
+            .text(.serviceUnavailable, "The counters do not answer.")
         }
-        return page.futureResult
     }
 }

@@ -68,16 +68,10 @@ public final class Scraper: Sendable {
     }
 
     private func samples(of part: ScrapePart) -> EventLoopFuture<[Sample]> {
-        let result = eventLoop.makePromise(of: [Sample].self)
-        let timer = eventLoop.assumeIsolated().scheduleTask(in: patience) { [state] in
+        eventLoop.within(patience, call(part)) { [state] in
             state.value.missed[part.name, default: 0] += 1
-            result.succeed([])
+            return []
         }
-        call(part).whenSuccess { samples in
-            timer.cancel()
-            result.succeed(samples)
-        }
-        return result.futureResult
     }
 
     private func call(_ part: ScrapePart) -> EventLoopFuture<[Sample]> {

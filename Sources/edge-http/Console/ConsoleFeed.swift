@@ -1,5 +1,6 @@
 import NIOCore
 import Shared
+import Telemetry
 
 /// Asks all processes what they say of themselves, and puts it together: the shell of ``ConsoleRounds`` and ``PeerAddresses``.
 ///
@@ -98,17 +99,10 @@ final class ConsoleFeed: Sendable {
         return EventLoopFuture.andAllComplete(lookups, on: eventLoop)
     }
 
-    /// Whoever does not answer must not hold up the others.
     private func within<Value: Sendable>(
         _ time: TimeAmount, _ future: EventLoopFuture<Value>
     ) -> EventLoopFuture<Value> {
-        let result = eventLoop.makePromise(of: Value.self)
-        let timer = eventLoop.scheduleTask(in: time) { result.fail(NoAnswer(within: time)) }
-        future.whenComplete {
-            timer.cancel()
-            result.completeWith($0)
-        }
-        return result.futureResult
+        eventLoop.within(time, future) { throw NoAnswer(within: time) }
     }
 }
 
