@@ -40,7 +40,7 @@ final class BridgeCore: BridgeServerDelegate {
     init(
         _ settings: BridgeKafkaSettings, eventLoop: any EventLoop, jobs: JobRunner,
         readiness: BridgeReadiness, replies: any ReplyStore, standIns: ReplyStandIns,
-        tracer: ProcessTracer = .off, logger: Logger,
+        tracer: ProcessTracer, logger: Logger,
         onReplaced: @escaping @Sendable () -> Void,
         onProducerLost: @escaping @Sendable () -> Void
     ) {

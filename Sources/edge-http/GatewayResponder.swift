@@ -48,7 +48,7 @@ final class GatewayResponder: HTTPResponder {
         documentation: DocumentationSite? = nil, authenticator: Authenticator? = nil,
         rates: RateLimiter? = nil, cache: ResponseCache? = nil,
         delivery: OperationDelivery, health: HealthCheck = HealthCheck { true },
-        tracer: ProcessTracer = .off, logger: Logger
+        tracer: ProcessTracer, logger: Logger
     ) {
         self.catalog = catalog
         self.cors = cors

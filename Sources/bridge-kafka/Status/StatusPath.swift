@@ -35,7 +35,7 @@ final class StatusPath {
 
     init(
         _ settings: BridgeKafkaSettings, store: any StatusStore, eventLoop: any EventLoop, jobs: JobRunner,
-        tracer: ProcessTracer = .off, logger: Logger
+        tracer: ProcessTracer, logger: Logger
     ) {
         self.settings = settings
         self.store = store

@@ -1,4 +1,6 @@
+import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import OTLPTracing
@@ -16,22 +18,21 @@ struct RequestWork {
     let trace: TraceContext?
     /// Of the operation; nil when there is none.
     var meter: RequestMeter?
-    private let method: String
-    private let path: String
-    private let scheme: String
-    private let userAgent: String?
+    private let head: HTTPRequest
+    private let uri: URI
     private let span: TraceSpan?
 
     init(_ request: Request, id: String, tracer: ProcessTracer) {
         self.id = id
-        method = request.method.rawValue
-        path = CardNumber.masked(request.uri.path)
-        scheme = request.head.scheme ?? "http"
+        head = request.head
+        uri = request.uri
         let parent = RequestRules.trace(request.headers)
-        span = tracer.start(method, .server, in: parent)
+        span = tracer.start(request.method.rawValue, .server, in: parent)
         trace = span?.trace ?? parent
-        userAgent = span?.isRecording == true ? request.headers[.userAgent] : nil
     }
+
+    private var method: String { head.method.rawValue }
+    private var path: String { CardNumber.masked(uri.path) }
 
     /// By which its lines and spans are found.
     var ids: Logger.Metadata {
@@ -63,11 +64,11 @@ struct RequestWork {
         span.updateAttributes { attributes in
             attributes["http.request.method"] = method
             attributes["url.path"] = path
-            attributes["url.scheme"] = scheme
+            attributes["url.scheme"] = head.scheme ?? "http"
             attributes["http.response.status_code"] = status
             if let meter { attributes["http.route"] = meter.route }
             if let peer { attributes["client.address"] = peer }
-            if let userAgent { attributes["user_agent.original"] = userAgent }
+            if let userAgent = head.headerFields[.userAgent] { attributes["user_agent.original"] = userAgent }
             attributes["vy.request_id"] = id
             if let problem { attributes["vy.problem"] = problem.code }
         }

@@ -49,7 +49,7 @@ final class SocketRequests: Sendable {
 
     init(
         catalog: ServiceCatalog, limits: Limits, cache: ResponseCache? = nil,
-        contacts: PaymentContacts? = nil, tracer: ProcessTracer = .off, logger: Logger,
+        contacts: PaymentContacts? = nil, tracer: ProcessTracer, logger: Logger,
         send: (@Sendable (BridgeRequest) async -> BridgeOutcome)?
     ) {
         self.catalog = catalog
