@@ -43,6 +43,11 @@ def write_services(folder: Path, routes: int) -> None:
         (folder / "others.yaml").write_text(json.dumps(document))
 
 
+def machine(load: tuple) -> str:
+    """In words, with the load that was there before."""
+    return f"load of the machine before: {load[0]:.2f} {load[1]:.2f} {load[2]:.2f}, {os.cpu_count()} cores"
+
+
 def cpu_seconds(process: Process) -> float:
     """User and system time since its start."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from chain import PATH, ROOT, Chain, EdgeAlone, cpu_seconds, direct, wrk
+from chain import PATH, ROOT, Chain, EdgeAlone, cpu_seconds, direct, machine, wrk
 from harness.processes import Process
 
 # Steeper than this is worse than linear, after what two short runs differ by.
@@ -121,7 +121,7 @@ def grown(name: str, stage: dict, last: dict | None, figure) -> str:
 def main() -> None:
     options = arguments()
     load = os.getloadavg()
-    print(f"load of the machine before: {load[0]:.2f} {load[1]:.2f} {load[2]:.2f}, {os.cpu_count()} cores", flush=True)
+    print(machine(load), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="vy-bench-", dir="/tmp"))
     results = {"load": load, "cores": os.cpu_count(), "options": {"at": options.at, "body": options.body, "seconds": options.seconds}}
     try:

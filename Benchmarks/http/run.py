@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from chain import BODY, PATH, ROOT, TOPIC, Chain, cpu_seconds, direct, wrk
+from chain import BODY, PATH, ROOT, TOPIC, Chain, cpu_seconds, direct, machine, wrk
 from harness.http import request
 from harness.processes import wait_until
 from hdrh.histogram import HdrHistogram
@@ -139,7 +139,7 @@ def judge(stages: list[dict], others: dict[str, float]) -> None:
 def main() -> None:
     options = arguments()
     load = os.getloadavg()
-    print(f"load of the machine before: {load[0]:.2f} {load[1]:.2f} {load[2]:.2f}, {os.cpu_count()} cores; bodies of {options.body} bytes", flush=True)
+    print(f"{machine(load)}; bodies of {options.body} bytes", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="vy-bench-", dir="/tmp"))
     stages = []
     try:

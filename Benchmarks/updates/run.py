@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "Tests/EndToEnd"), str(ROOT / "Benchmarks/http")]
 
-from chain import cpu_seconds  # noqa: E402
+from chain import cpu_seconds, machine  # noqa: E402
 from harness.http import request  # noqa: E402
 from harness.kafka import Kafka  # noqa: E402
 from harness.processes import Process, free_port, wait_until  # noqa: E402
@@ -119,19 +119,19 @@ class Updates:
         wait_until(lambda: self.written() >= expected, 60, "all updates are in Redis", pause=0.02)
         took = time.monotonic() - begun
         commands = self.commands()
-        scripts = [commands[name] for name in ("eval", "evalsha") if name in commands]
+        script = commands["eval"][1]
         # What a script calls is counted by itself as well.
         inner = sum(usec for name, (_, usec) in commands.items() if name in ("get", "set", "xrevrange", "xadd", "pexpire", "publish", "time"))
         return {
             "rate": rate, "updates": count, "perSecond": count / took,
             **{f"{name}_us": 1e6 * (cpu_seconds(process) - before[name]) / count for name, process in (("redis", self.redis), ("bridge", self.bridge))},
-            "script_us": sum(usec for _, usec in scripts) / count, "commands_us": inner / count, "commands": commands}
+            "script_us": script / count, "commands_us": inner / count, "commands": commands}
 
 
 def main() -> None:
     options = arguments()
     load = os.getloadavg()
-    print(f"load of the machine before: {load[0]:.2f} {load[1]:.2f} {load[2]:.2f}, {os.cpu_count()} cores; updates of {options.body} bytes", flush=True)
+    print(f"{machine(load)}; updates of {options.body} bytes", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="vy-bench-", dir="/tmp"))
     stages = []
     try:
