@@ -1,12 +1,11 @@
 public import Logging
 import NIOPosix
-public import ServiceLifecycle
+public import Shared
 import Synchronization
-import UnixSignals
 
 /// The services as they are now. SIGHUP reads their documents again: where all are right they replace the old ones at
 /// once, else the old ones stay.
-public final class ServiceCatalog: Service, Sendable {
+public final class ServiceCatalog: Reloadable {
     public struct Content: Sendable {
         public let services: [ServiceDefinition]
         public let routes: RouteTable
@@ -40,12 +39,11 @@ public final class ServiceCatalog: Service, Sendable {
 
     public var current: Content { content.withLock { $0 } }
 
-    public func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            let source = source
-            let (services, mistakes) = try await NIOThreadPool.singleton.runIfActive { source.load() }
-            take(services, mistakes)
-        }
+    public func reload() async {
+        let source = source
+        // The pool stops with the process.
+        guard let read = try? await NIOThreadPool.singleton.runIfActive({ source.load() }) else { return }
+        take(read.0, read.1)
     }
 
     func take(_ services: [ServiceDefinition], _ mistakes: [String]) {

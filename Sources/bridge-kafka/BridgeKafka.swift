@@ -41,7 +41,7 @@ struct BridgeKafka: AsyncParsableCommand {
                 Readiness(missing: bridge.missing + [redis.missing.map { "redis: \($0)" }].compactMap { $0 })
             }
             // Stopped in the reverse order: Redis stays until the last update is in it.
-            return traces.services + [telemetry.watch, redis, admin, bridge]
+            return ProcessParts(services: traces.services + [telemetry.watch, redis, admin, bridge])
         }
     }
 }

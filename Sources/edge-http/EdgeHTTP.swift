@@ -92,17 +92,18 @@ struct EdgeHTTP: AsyncParsableCommand {
             let first: [any Service] =
                 traces.services + [telemetry.watch, redis] + (rates.map { [$0] } ?? [])
                 + (activeCampaign.map { [$0] } ?? [])
-            return first + [bridge, background, console, admin, catalog]
-                + Self.server(settings, clients, responder, supervisor, logger)
+            let certificates = settings.tls.map { TLSCertificates($0, logger: logger) }
+            return ProcessParts(
+                services: first + [bridge, background, console, admin]
+                    + Self.server(settings, clients, certificates, responder, supervisor, logger),
+                reloads: [catalog] + (certificates.map { [$0] } ?? []))
         }
     }
 
     private static func server(
-        _ settings: EdgeHTTPSettings, _ clients: ClientRules, _ responder: GatewayResponder,
-        _ supervisor: Supervisor,
-        _ logger: Logger
+        _ settings: EdgeHTTPSettings, _ clients: ClientRules, _ certificates: TLSCertificates?,
+        _ responder: GatewayResponder, _ supervisor: Supervisor, _ logger: Logger
     ) -> [any Service] {
-        let certificates = settings.tls.map { TLSCertificates($0, logger: logger) }
         var serverLogger = logger
         serverLogger.logLevel = max(.warning, logger.logLevel)
         let server = Application(
@@ -122,7 +123,7 @@ struct EdgeHTTP: AsyncParsableCommand {
                 await supervisor.listening()
             },
             logger: serverLogger)
-        return [clients.faults] + (certificates.map { [$0] } ?? []) + [server, clients.drain]
+        return [clients.faults, server, clients.drain]
     }
 
     /// What is read for each scrape.

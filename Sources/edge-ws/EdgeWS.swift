@@ -104,7 +104,9 @@ struct EdgeWS: AsyncParsableCommand {
                     drainTime: settings.drainTime,
                     shutdownTimeout: common.shutdownTimeout, supervisor: supervisor, logger: logger),
             ]
-            return traces.services + (bridge.map { [$0, catalog] } ?? []) + updates.services + services
+            return ProcessParts(
+                services: traces.services + (bridge.map { [$0] } ?? []) + updates.services + services,
+                reloads: bridge == nil ? [] : [catalog])
         }
     }
 

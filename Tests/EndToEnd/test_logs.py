@@ -76,7 +76,6 @@ def test_machines_read_json(terminal, settings):
 
 def test_a_signal_makes_a_running_process_tell_more_and_again_less(terminal):
     run = terminal(terminal=False, LOG_STREAM_LEVEL="warn")
-    # The services start together; a signal that comes before they have ends the process.
     run.wait_for('"message":"bridge lost"')
     time.sleep(0.5)
     run.process.send_signal(signal.SIGUSR2)

@@ -1,7 +1,7 @@
 public import ArgumentParser
 import Foundation
 public import Logging
-public import ServiceLifecycle
+import ServiceLifecycle
 import UnixSignals
 
 #if canImport(Glibc)
@@ -41,15 +41,16 @@ public struct ProcessOptions: ParsableArguments {
     /// Reads the settings, runs the services until one fails or the process is told to stop (SIGTERM, SIGINT), and
     /// flushes the log.
     ///
-    /// - Parameter services: makes the services in the order in which they start; they stop in the reverse order. The
-    ///   supervisor is to be told when the process listens.
+    /// - Parameter parts: makes the services. The supervisor is to be told when the process listens.
     /// - Throws: `ExitCode(64)` (EX_USAGE of sysexits(3)) for wrong settings, which are all named on standard error.
     public func run<Settings: ProcessSettings>(
         _ type: Settings.Type,
-        services: (Settings, CommonSettings, Logger, Supervisor) async throws -> [any Service]
+        parts: (Settings, CommonSettings, Logger, Supervisor) async throws -> ProcessParts
     ) async throws {
         guard let (settings, common) = try load(type) else { return }
         signal(SIGPIPE, SIG_IGN)  // a peer that goes away is an error of one write, never of the process
+        // Until the services that trap them run: what comes earlier does not end the process.
+        for early in [SIGHUP, SIGUSR2] { signal(early, SIG_IGN) }
         Self.raiseFileLimit()
         FreeMemory.limitArenas()
         let writer = LogWriter()
@@ -60,11 +61,14 @@ public struct ProcessOptions: ParsableArguments {
             logger.info(
                 "starting", metadata: ["version": "\(Build.version)", "pid": "\(getpid())"])
             let supervisor = Supervisor.ofEnvironment(logger)
-            let own = try await services(settings, common, logger, supervisor)
-            let ends: [any Service] = [FreeMemory(), log.levelSwitch, StopNotice(supervisor: supervisor)]
+            let own = try await parts(settings, common, logger, supervisor)
+            // Stopped in the reverse order: signals are heeded and signs of life given until the last service has stopped.
+            let first: [any Service] = [
+                supervisor, log.levelSwitch, ReloadSignal(reloads: own.reloads, logger: logger),
+            ]
+            let last: [any Service] = [FreeMemory(), StopNotice(supervisor: supervisor)]
             var group = ServiceGroupConfiguration(
-                // Signs of life are given until the last service has stopped.
-                services: ([supervisor] + own + ends).map {
+                services: (first + own.services + last).map {
                     .init(
                         service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)

@@ -1,13 +1,12 @@
 import Logging
 import NIOPosix
 import NIOSSL
-import ServiceLifecycle
+import Shared
 import Synchronization
-import UnixSignals
 
 /// The certificate that new connections are shown. SIGHUP reads its files again: a right one replaces the old one, which
 /// connections that are there keep; else the old one stays.
-final class TLSCertificates: Service {
+final class TLSCertificates: Reloadable {
     private let certificate: TLSCertificate
     private let logger: Logger
     private let context: Mutex<NIOSSLContext>
@@ -20,17 +19,14 @@ final class TLSCertificates: Service {
 
     var current: NIOSSLContext { context.withLock { $0 } }
 
-    func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            let certificate = certificate
-            do {
-                let new = try await NIOThreadPool.singleton.runIfActive { try certificate.context() }
-                context.withLock { $0 = new }
-                logger.info("certificate reloaded")
-            } catch {
-                logger.error(
-                    "the certificate is wrong; the old one stays", metadata: ["mistake": "\(error)"])
-            }
+    func reload() async {
+        let certificate = certificate
+        do {
+            let new = try await NIOThreadPool.singleton.runIfActive { try certificate.context() }
+            context.withLock { $0 = new }
+            logger.info("certificate reloaded")
+        } catch {
+            logger.error("the certificate is wrong; the old one stays", metadata: ["mistake": "\(error)"])
         }
     }
 }
