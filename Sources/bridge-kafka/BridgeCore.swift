@@ -236,7 +236,11 @@ final class BridgeCore: BridgeServerDelegate {
                     .brokerUnavailable, message: "the broker does not answer", retryAfter: 1)
                 perform(table.rejected(parked.token, failure))
             } else {
-                perform(table.rejected(parked.token, Self.missing(parked.request.topic)))
+                let topic = parked.request.topic
+                if directory.isNews(topic) {
+                    logger.warning("a topic does not exist", metadata: ["topic": "\(topic)"])
+                }
+                perform(table.rejected(parked.token, Self.missing(topic)))
             }
         }
         scheduleWakeUp()

@@ -228,6 +228,17 @@ import Testing
 @Suite struct TopicDirectoryTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
 
+    @Test func aMissingTopicIsNewsUntilItHasAppeared() {
+        var directory = TopicDirectory<Int>()
+        let first = ["a", "a", "b"].map { directory.isNews($0) }
+        #expect(first == [true, false, true])
+        _ = directory.answered(["a"], start)
+        let second = ["a", "b"].map { directory.isNews($0) }
+        #expect(second == [true, false])
+        let many = (0..<300).map { directory.isNews("t\($0)") }
+        #expect(many.count(where: \.self) == TopicDirectory<Int>.maxReported - 2)
+    }
+
     @Test func asksOnceForAllThatWait() {
         var directory = TopicDirectory<Int>()
         #expect(directory.look("a", park: 1, start) == .parked(ask: true))

@@ -15,11 +15,15 @@ struct TopicDirectory<Parked> {
 
     static var refreshEvery: TimeAmount { .seconds(2) }
     static var maxParked: Int { 4096 }
+    /// Missing topics that are remembered as reported; more are not reported until one of them appears.
+    static var maxReported: Int { 256 }
 
     private var known: Set<String> = []
     private var refreshedAt: NIODeadline?
     private var isAsking = false
     private var parked: [(topic: String, Parked)] = []
+    /// Missing ones that were reported.
+    private var reported: Set<String> = []
 
     var parkedCount: Int { parked.count }
 
@@ -41,9 +45,15 @@ struct TopicDirectory<Parked> {
         if let topics {
             known = topics
             refreshedAt = now
+            reported.subtract(topics)
         }
         defer { parked = [] }
         return parked.map { ($0.1, known.contains($0.topic)) }
+    }
+
+    /// Whether that this topic is missing was not reported yet; it counts as reported from now on, until it appears.
+    mutating func isNews(_ missing: String) -> Bool {
+        reported.count < Self.maxReported && reported.insert(missing).inserted
     }
 
     /// The cluster was away and may have changed.
