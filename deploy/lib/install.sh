@@ -3,25 +3,29 @@
 
 VENV=$ROOT/.venv
 
-# Prints the Debian packages whose commands or libraries are not here.
+# Prints the Debian packages whose commands or libraries are not here, of those that `up` needs.
 missing_packages() {
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || echo ca-certificates
-    command -v chromium >/dev/null || echo chromium
     command -v curl >/dev/null || echo curl
-    command -v docker-compose >/dev/null || echo docker-compose
     command -v git >/dev/null || echo git
-    command -v haproxy >/dev/null || echo haproxy
     command -v kcat >/dev/null || echo kcat
     command -v nginx >/dev/null || echo nginx-light
-    command -v promtool >/dev/null || echo prometheus
     command -v redis-server >/dev/null || echo redis-server
     command -v redis-cli >/dev/null || echo redis-tools
-    command -v slowhttptest >/dev/null || echo slowhttptest
-    command -v systemd-analyze >/dev/null || echo systemd
     command -v pkg-config >/dev/null || echo pkg-config
     [[ -e /usr/include/librdkafka/rdkafka.h ]] || echo librdkafka-dev
     [[ -e /usr/include/hiredis/hiredis.h ]] || echo libhiredis-dev
     usable_python >/dev/null || echo python3-venv
+}
+
+# The same of those that only tests need.
+missing_test_packages() {
+    command -v chromium >/dev/null || echo chromium
+    command -v docker-compose >/dev/null || echo docker-compose
+    command -v haproxy >/dev/null || echo haproxy
+    command -v promtool >/dev/null || echo prometheus
+    command -v slowhttptest >/dev/null || echo slowhttptest
+    command -v systemd-analyze >/dev/null || echo systemd
 }
 
 # Prints a Python that can make a virtual environment: the first on the PATH, else Debian's.
@@ -63,9 +67,10 @@ install_packages() {
 
 apt_update_and_install() { as_root apt-get update && install_packages "$@"; }
 
+# ensure_packages LIST... - installs what the functions of these names print.
 ensure_packages() {
     local -a missing
-    mapfile -t missing < <(missing_packages)
+    mapfile -t missing < <(for list in "$@"; do "$list"; done)
     ((${#missing[@]} > 0)) || return 0
     command -v apt-get >/dev/null || fail "missing, and no apt-get here to install them: ${missing[*]}"
     run_logged "Installing ${missing[*]}" "$RUN_DIR/install.log" apt_update_and_install "${missing[@]}"
@@ -93,7 +98,11 @@ noida_db() { "$VENV/bin/python" -c 'from importlib.resources import files; print
 ensure_swift() { command -v swift >/dev/null || fail "no swift on the PATH: install Swift 6.3 from swift.org first"; }
 
 ensure_everything() {
-    ensure_swift && ensure_packages && ensure_venv
+    ensure_swift && ensure_packages missing_packages && ensure_venv
+}
+
+ensure_everything_for_tests() {
+    ensure_swift && ensure_packages missing_packages missing_test_packages && ensure_venv
 }
 
 # build_release PRODUCT... - sets BIN to the folder of the built programs.

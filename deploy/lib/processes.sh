@@ -41,7 +41,7 @@ command_of() {
         "BRIDGE_SOCKET=$SOCKET" "ADMIN_HOST=$NEAR" "OTEL_EXPORTER_OTLP_ENDPOINT=$COLLECTOR" "OTEL_BSP_SCHEDULE_DELAY=500")
     local -a ws=("WS_HOST=$HOST")
     case $1 in
-        redis) COMMAND=(redis-server --bind 127.0.0.1 --port "$REDIS" --dir "$RUN_DIR/redis" --save '' --appendonly no) ;;
+        redis) COMMAND=(redis-server --bind 127.0.0.1 --port "$REDIS" --dir "$RUN_DIR/redis" --save '' --appendonly yes) ;;
         broker)
             COMMAND=("$BROKER_PROGRAM" start --only kafka --host 127.0.0.1 --kafka-port "$KAFKA_PORT" --data-dir "$RUN_DIR/broker")
             ;;

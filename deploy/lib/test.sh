@@ -70,7 +70,7 @@ dev_test() {
     esac
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    stage 'install' ensure_everything || ready=no
+    stage 'install' ensure_everything_for_tests || ready=no
     if [[ $ready == no ]]; then
         for name in 'format' 'build' 'deploy files' 'unit tests' 'fuzz targets' 'end-to-end tests' 'chaos'; do skip "$name"; done
     else
