@@ -25,7 +25,7 @@ MISTAKES = [
     ("systemd", EDGE_HTTP, "LimitNOFILE=16384", "LimitNOFILE=8192", "LimitNOFILE is not more than HTTP_MAX_CONNECTIONS"),
     ("systemd", EDGE_HTTP, "Type=notify", "Type=simple", "is not of Type=notify"),
     ("systemd", EDGE_HTTP, "User=vy-gateway-http", "User=vy-gateway-ws", "BRIDGE_ALLOWED_UIDS of vy-gateway-bridge@4140.service does not have"),
-    ("systemd", EDGE_WS, "User=", "ExecReload=/bin/kill -HUP $MAINPID\nUser=", "a reload would end it"),
+    ("systemd", EDGE_WS, "ExecReload=/bin/kill -HUP $MAINPID", "", "does not reload by SIGHUP"),
     ("systemd", EDGE_WS, "WatchdogSec=20s", "", "has no watchdog"),
     ("systemd", EDGE_WS, "INSTANCE=%H-%i ", "INSTANCE=%H ", "2 of edge-ws have the INSTANCE host"),
     ("systemd", BRIDGE, "RuntimeDirectoryPreserve=yes", "", "takes the other bridges' sockets away"),
