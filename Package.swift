@@ -18,6 +18,7 @@ let argumentParser: Target.Dependency = .product(
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
@@ -82,7 +83,7 @@ let package = Package(
         .target(
             name: "RedisClient",
             dependencies: [
-                "CHiredis", "Telemetry", coreMetrics, nioCore, nioPosix, logging, lifecycle,
+                "CHiredis", "Telemetry", coreMetrics, nioCore, nioPosix, nioSSL, logging, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
@@ -100,6 +101,11 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: strict),
+        // Certificates and keys that settings name by their files.
+        .target(name: "TLSFiles", dependencies: ["Shared", nioSSL], swiftSettings: strict),
+        .target(
+            name: "RedisSettings", dependencies: ["RedisClient", "Shared", "TLSFiles", nioSSL],
             swiftSettings: strict),
         .target(
             name: "Admin",
@@ -139,10 +145,9 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "Telemetry", "Shared", "RawJSON", "JSONSchema", nioCore, nioPosix, logging, lifecycle,
+                "Telemetry", "Shared", "RawJSON", "JSONSchema", nioCore, nioPosix, logging,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
@@ -175,8 +180,9 @@ let package = Package(
             dependencies: [
                 "Telemetry", coreMetrics, "Shared", "ActiveCampaign", "Admin", "Authentication", "Operations",
                 "OTLPTracing", "PaymentContacts",
-                "RawJSON", "RedisClient", "ResponseCache", nioCore, nioPosix, logging, argumentParser,
-                lifecycle, hummingbird, tracing, crypto,
+                "RawJSON", "RedisClient", "RedisSettings", "ResponseCache", "TLSFiles", nioCore, nioPosix,
+                logging,
+                argumentParser, lifecycle, hummingbird, tracing, crypto,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -184,8 +190,7 @@ let package = Package(
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                nioSSL,
             ],
             resources: ["html", "css", "js"].map { .embedInCode("Documentation/explorer.\($0)") }
                 + ["console.html", "console.css", "metrics.js", "plots.js", "topology.js", "console.js"].map {
@@ -197,7 +202,8 @@ let package = Package(
             dependencies: [
                 "Telemetry", coreMetrics, "Shared", "Admin", "Authentication", "Operations",
                 "OTLPTracing", "PaymentContacts", "SocketIO",
-                "RedisClient", "ResponseCache", "MessagePack", "RawJSON", nioCore, nioPosix, logging,
+                "RedisClient", "RedisSettings", "ResponseCache", "MessagePack", "RawJSON", nioCore, nioPosix,
+                logging,
                 argumentParser, lifecycle, tracing,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"), crypto,
@@ -207,7 +213,7 @@ let package = Package(
             name: "bridge-kafka",
             dependencies: [
                 "Telemetry", coreMetrics, "Shared", "Admin", "KafkaClient", "OTLPTracing", "PaymentContacts",
-                "RedisClient", "ResponseCache",
+                "RedisClient", "RedisSettings", "ResponseCache",
                 "RawJSON", nioCore, nioPosix, logging, argumentParser, lifecycle, tracing,
                 .product(name: "DequeModule", package: "swift-collections"),
             ],

@@ -9,7 +9,7 @@ struct CommandMachine<Waiter>: RedisMachine {
     }
 
     private struct Pending {
-        /// Nil for a PING of our own.
+        /// Nil for a command of our own: AUTH or PING.
         let waiter: Waiter?
         let byteCount: Int
         let deadline: NIODeadline
@@ -47,7 +47,7 @@ struct CommandMachine<Waiter>: RedisMachine {
     mutating func connected(_ now: NIODeadline) -> [RedisAction<Output>] {
         guard life.phase == .connecting else { return [.close] }
         life.connected()
-        return [ping(now)]
+        return configuration.greeting.map { own($0, now) }
     }
 
     mutating func submit(
@@ -72,7 +72,8 @@ struct CommandMachine<Waiter>: RedisMachine {
         pingAt = now + configuration.pingAfter
         guard let waiter = first.waiter else {
             if case .error(let text) = value { return lose(text, now) }
-            if life.phase == .greeting { life.greeted() }
+            // AUTH comes before PING, and is answered by OK.
+            if life.phase == .greeting, pending.isEmpty { life.greeted() }
             return []
         }
         if case .error(let text) = value { return [fail(waiter, RedisError(.server, .answered, text))] }
@@ -92,7 +93,7 @@ struct CommandMachine<Waiter>: RedisMachine {
             return lose("no reply in time", now, .timedOut)
         }
         guard pending.isEmpty, pingAt <= now else { return [] }
-        return [ping(now)]
+        return [own(.redisPing, now)]
     }
 
     mutating func stop() -> [RedisAction<Output>] {
@@ -100,9 +101,9 @@ struct CommandMachine<Waiter>: RedisMachine {
         return [.close] + failAll(RedisError(.connectionLost, .unknown, "stopped"))
     }
 
-    private mutating func ping(_ now: NIODeadline) -> RedisAction<Output> {
+    private mutating func own(_ command: ByteBuffer, _ now: NIODeadline) -> RedisAction<Output> {
         enqueue(nil, 0, now)
-        return .write(.redisPing)
+        return .write(command)
     }
 
     private mutating func enqueue(_ waiter: Waiter?, _ byteCount: Int, _ now: NIODeadline) {

@@ -2,6 +2,7 @@ import CoreMetrics
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import ServiceLifecycle
 import Synchronization
 import Telemetry
@@ -88,13 +89,23 @@ final class RedisConnection<Machine: RedisMachine> {
                 channel.eventLoop.makeCompletedFuture {
                     let reader = try RESPReader(
                         maxReplyBytes: configuration.maxReplyBytes, maxElements: configuration.maxElements)
-                    try channel.pipeline.syncOperations.addHandler(
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls = configuration.tls {
+                        try pipeline.addHandler(Self.tlsHandler(tls, host: configuration.host))
+                    }
+                    try pipeline.addHandler(
                         RESPHandler(reader) { connection.value.handle($0, attempt) })
                 }
             }
             .connect(host: configuration.host, port: configuration.port)
             .hop(to: eventLoop)
             .whenComplete { connection.value.connected($0, attempt) }
+    }
+
+    /// The certificate has to name the host; of an address, the one that was connected to.
+    private static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
     }
 
     private func connected(_ result: Result<any Channel, any Error>, _ attempt: Int) {
@@ -201,7 +212,15 @@ private final class RESPHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { end(context, "\(error)") }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let isTLS = error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError
+        end(context, isTLS ? "TLS: \(Self.tlsReason("\(error)"))" : "\(error)")
+    }
+
+    /// BoringSSL's name of what went wrong, without its numbers and source files; all of the text where it has none.
+    private static func tlsReason(_ text: String) -> String {
+        text.firstMatch(of: /OPENSSL_internal:(\w+)/).map { String($0.1) } ?? text
+    }
 
     private func end(_ context: ChannelHandlerContext, _ reason: String) {
         guard !isDone else { return }

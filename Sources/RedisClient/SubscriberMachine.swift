@@ -41,7 +41,7 @@ struct SubscriberMachine: RedisMachine {
     mutating func connected(_ now: NIODeadline) -> [RedisAction<Output>] {
         guard life.phase == .connecting else { return [.close] }
         life.connected()
-        return [ping(now)]
+        return own(configuration.greeting, now)
     }
 
     mutating func subscribe(_ channel: String) -> [RedisAction<Output>] {
@@ -58,7 +58,11 @@ struct SubscriberMachine: RedisMachine {
         pingAt = now + configuration.pingAfter
         // Before the first subscription a PONG is a status, after it an array.
         if case .error(let text) = value { return lose(text, now) }
-        guard let items = value.items else { return value.text == "PONG" ? ponged() : unreadable(now) }
+        guard let items = value.items else {
+            if value.text == "PONG" { return ponged() }
+            // AUTH's answer, before that of PING.
+            return life.phase == .greeting && value.text == "OK" ? [] : unreadable(now)
+        }
         guard let kind = items.first?.text else { return unreadable(now) }
         if kind == "pong" { return ponged() }
         guard items.count >= 3 else { return unreadable(now) }
@@ -91,7 +95,7 @@ struct SubscriberMachine: RedisMachine {
         if life.isDue(now) { return [.connect] }
         guard life.phase == .ready || life.phase == .greeting else { return [] }
         if let pongBy { return pongBy <= now ? lose("no reply in time", now) : [] }
-        return pingAt <= now ? [ping(now)] : []
+        return pingAt <= now ? own([.redisPing], now) : []
     }
 
     mutating func stop() -> [RedisAction<Output>] {
@@ -99,9 +103,9 @@ struct SubscriberMachine: RedisMachine {
         return [.close]
     }
 
-    private mutating func ping(_ now: NIODeadline) -> RedisAction<Output> {
+    private mutating func own(_ commands: [ByteBuffer], _ now: NIODeadline) -> [RedisAction<Output>] {
         pongBy = now + configuration.replyTimeout
-        return .write(.redisPing)
+        return commands.map { .write($0) }
     }
 
     private mutating func unreadable(_ now: NIODeadline) -> [RedisAction<Output>] {

@@ -20,8 +20,7 @@ struct BridgeKafka: AsyncParsableCommand {
             let telemetry = ProcessTelemetry(.bridgeKafka, instance: common.instance)
             let traces = ProcessTraces(
                 settings.traces, process: BridgeKafkaSettings.process, common, logger: logger)
-            let redis = RedisClient(
-                .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
+            let redis = RedisClient(settings.redis, logger: logger)
             let store = RedisStatusStore(
                 redis: redis, historyLimit: settings.historyLimit, historyTTL: settings.historyTTL,
                 cacheLifetime: settings.cacheLifetime)

@@ -1,4 +1,6 @@
 import OTLPTracing
+import RedisClient
+import RedisSettings
 import Shared
 
 /// The settings of `bridge-kafka`.
@@ -34,8 +36,7 @@ struct BridgeKafkaSettings: ProcessSettings {
     let historyTTL: Duration
     /// Nil: no answers are cached.
     let cacheLifetime: Duration?
-    let redisHost: String
-    let redisPort: Int
+    let redis: RedisConfiguration
     /// Nil: no traces are made.
     let traces: TraceSettings?
 
@@ -119,7 +120,7 @@ struct BridgeKafkaSettings: ProcessSettings {
             "STATUS_HISTORY_TTL", default: 86_400_000, in: 1000...2_592_000_000,
             help: "Time (ms) after which a user's history expires if nothing is added.")
         cacheLifetime = CacheSetting.read(&reader)
-        (redisHost, redisPort) = RedisSetting.read(&reader)
+        redis = RedisConfiguration(from: &reader)
         traces = TraceSettings.read(&reader)
     }
 

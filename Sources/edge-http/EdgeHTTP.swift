@@ -34,7 +34,7 @@ struct EdgeHTTP: AsyncParsableCommand {
                     instance: common.instance, build: Build.version),
                 logger: logger)
             let redis = RedisClient(
-                .init(host: settings.redisHost, port: settings.redisPort), logger: logger)
+                settings.redis, logger: logger)
             let activeCampaign = settings.activeCampaign.map {
                 ActiveCampaign($0, redis: redis, instance: common.instance, logger: logger)
             }

@@ -3,6 +3,8 @@ import Authentication
 import Foundation
 import OTLPTracing
 import Operations
+import RedisClient
+import RedisSettings
 import Shared
 
 /// The settings of `edge-http`.
@@ -22,8 +24,7 @@ struct EdgeHTTPSettings: ProcessSettings {
     /// Nil: clients speak HTTP without TLS.
     let tls: TLSSettings?
     let cors: CORSPolicy
-    let redisHost: String
-    let redisPort: Int
+    let redis: RedisConfiguration
     /// How long keys, their answers and operations are kept.
     let operationLifetime: Duration
     /// Nil: no answers are cached.
@@ -59,7 +60,7 @@ struct EdgeHTTPSettings: ProcessSettings {
         timeouts = ClientTimeouts(from: &reader)
         tls = TLSSettings.read(&reader)
         cors = CORSPolicy(origins: AllowedOriginsSetting.read(&reader))
-        (redisHost, redisPort) = RedisSetting.read(&reader)
+        redis = RedisConfiguration(from: &reader)
         operationLifetime = reader.milliseconds(
             "IDEMPOTENCY_TTL", default: 86_400_000, in: 1000...2_592_000_000,
             help: "Time (ms) for which an `Idempotency-Key` and late answers at `/operations` are kept.")

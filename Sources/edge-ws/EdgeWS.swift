@@ -37,10 +37,10 @@ struct EdgeWS: AsyncParsableCommand {
                     channels, limit: settings.socketIO.bufferLimit, keepsOffset: recovery.isEnabled,
                     logger: logger)
             }
-            let redis = RedisConfiguration(host: settings.redisHost, port: settings.redisPort)
-            let commands = RedisClient(redis, logger: logger)
+            let commands = RedisClient(settings.redis, logger: logger)
             let updates = Updates(
-                redis, recovery: recovery, events: events, emitter: emitter, group: group, logger: logger)
+                settings.redis, recovery: recovery, events: events, emitter: emitter, group: group,
+                logger: logger)
             let authenticator = try await Authenticator.of(
                 settings.authentication, in: common.environment,
                 danger: "whoever reaches this port gets any user's updates", logger: logger)

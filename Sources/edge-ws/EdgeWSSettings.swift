@@ -2,6 +2,8 @@ import Authentication
 import NIOCore
 import OTLPTracing
 import Operations
+import RedisClient
+import RedisSettings
 import Shared
 import SocketIO
 
@@ -29,8 +31,7 @@ struct EdgeWSSettings: ProcessSettings {
     let maxRequestsPerSocket: Int
     let maxInFlight: Int
     let authentication: AuthenticationSettings?
-    let redisHost: String
-    let redisPort: Int
+    let redis: RedisConfiguration
     /// Nil: no answers are cached.
     let cacheLifetime: Duration?
     /// Nil: no traces are made.
@@ -121,7 +122,7 @@ struct EdgeWSSettings: ProcessSettings {
             "WS_MAX_IN_FLIGHT", default: 2048, in: 1...1_000_000,
             help: "Requests of all sockets of one edge-ws that may be in flight; more are answered 503.")
         authentication = AuthenticationSettings.read(&reader)
-        (redisHost, redisPort) = RedisSetting.read(&reader)
+        redis = RedisConfiguration(from: &reader)
         cacheLifetime = CacheSetting.read(&reader)
         traces = TraceSettings.read(&reader)
         offersTraceContext =

@@ -62,7 +62,7 @@ def test_the_program_takes_each_environment(tmp_path, own):
     keys = tmp_path / "keys.json"
     keys.write_text('{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","alg":"EdDSA","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}')
     (tmp_path / "secret").write_text("a secret that is long enough for everything\n")
-    here = {"SERVICES_DIR": DEPLOY / "openapi", "AUTH_JWT_JWKS_FILE": keys, "KAFKA_SSL_CA": "/etc/ssl/certs/ca-certificates.crt"}
+    here = {"SERVICES_DIR": DEPLOY / "openapi", "AUTH_JWT_JWKS_FILE": keys, "KAFKA_SSL_CA": "/etc/ssl/certs/ca-certificates.crt", "REDIS_TLS_CA": "/etc/ssl/certs/ca-certificates.crt"}
     # Files that the place brings with it.
     env = {name: str(here.get(name, tmp_path / "secret" if name.endswith("_FILE") else value)) for name, value in own.env.items()}
     done = run_binary(program(own.process), "--check-config", ROOT, env)

@@ -39,6 +39,32 @@ import Testing
         #expect(machine.missing == nil)
     }
 
+    @Test func isReadyOnceItsPasswordIsTakenAndRedisAnswers() {
+        var configuration = RedisConfiguration(host: "h", port: 1)
+        configuration.credentials = .init(user: "gateway", password: "p w")
+        machine = CommandMachine(configuration, random: { 1 })
+        _ = machine.start()
+        let greeting = machine.connected(Self.start)
+        #expect(text(greeting) == ["write", "ping"])
+        guard case .write(let auth)? = greeting.first else { return }
+        #expect(String(buffer: auth) == "*3\r\n$4\r\nAUTH\r\n$7\r\ngateway\r\n$3\r\np w\r\n")
+        #expect(text(machine.received(.status("OK"), Self.start)) == [])
+        #expect(machine.missing != nil)
+        #expect(text(machine.received(.status("PONG"), Self.start)) == [])
+        #expect(machine.missing == nil)
+    }
+
+    @Test func aWrongPasswordIsTriedAgainAfterAPause() {
+        var configuration = RedisConfiguration(host: "h", port: 1)
+        configuration.credentials = .init(user: nil, password: "p")
+        machine = CommandMachine(configuration, random: { 1 })
+        _ = machine.start()
+        _ = machine.connected(Self.start)
+        #expect(text(machine.received(.error("WRONGPASS invalid"), Self.start)) == ["close"])
+        #expect(machine.missing == "WRONGPASS invalid")
+        #expect(text(machine.tick(Self.start + .milliseconds(50))) == ["connect"])
+    }
+
     @Test func answersInOrder() {
         makeReady()
         #expect(text(machine.submit(command, waiter: 1, Self.start)) == ["write"])

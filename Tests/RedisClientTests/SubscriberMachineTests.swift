@@ -28,6 +28,19 @@ import Testing
         #expect(machine.missing == nil)
     }
 
+    @Test func subscribesOnceItsPasswordIsTaken() {
+        var configuration = RedisConfiguration(host: "h", port: 1)
+        configuration.credentials = .init(user: nil, password: "p")
+        machine = SubscriberMachine(configuration, random: { 1 })
+        _ = machine.start()
+        #expect(machine.connected(Self.start) == [command("AUTH", "p"), command("PING")])
+        #expect(machine.subscribe("a") == [])
+        #expect(machine.received(.status("OK"), Self.start) == [])
+        #expect(machine.missing != nil)
+        #expect(machine.received(.status("PONG"), Self.start) == [command("SUBSCRIBE", "a")])
+        #expect(machine.received(.status("OK"), Self.start) == [.close])
+    }
+
     @Test func subscribesAndDelivers() {
         makeReady()
         #expect(machine.subscribe("a") == [command("SUBSCRIBE", "a")])

@@ -83,14 +83,16 @@ public struct CommonSettings: Sendable {
 }
 
 extension SettingsReader {
-    /// Reads a whole file of at most 64 KiB, which is far more than any secret has.
-    public static func contents(ofFile path: String) throws -> String {
+    /// Reads a whole file.
+    ///
+    /// - Parameter limit: KiB; by default far more than any secret has.
+    public static func contents(ofFile path: String, limit: Int = 64) throws -> String {
         guard let file = fopen(path, "rb") else { throw FileError(reason: String(cString: strerror(errno))) }
         defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 65_536)
+        var bytes = [UInt8](repeating: 0, count: limit << 10)
         let count = fread(&bytes, 1, bytes.count, file)
         guard ferror(file) == 0 else { throw FileError(reason: "read error") }
-        guard count < bytes.count else { throw FileError(reason: "longer than 64 KiB") }
+        guard count < bytes.count else { throw FileError(reason: "longer than \(limit) KiB") }
         guard let text = String(validating: bytes.prefix(count), as: UTF8.self) else {
             throw FileError(reason: "not UTF-8")
         }

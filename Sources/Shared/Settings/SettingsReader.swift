@@ -32,7 +32,7 @@ public struct SettingsReader {
     public init(
         value: @escaping (String) -> String?,
         names: @escaping () -> [String] = { [] },
-        readFile: @escaping (String) throws -> String = SettingsReader.contents(ofFile:)
+        readFile: @escaping (String) throws -> String = { try SettingsReader.contents(ofFile: $0) }
     ) {
         self.value = { name in value(name).flatMap { $0.isEmpty ? nil : $0 } }
         self.names = names

@@ -45,16 +45,6 @@ public enum ReplyTimeoutSetting {
     }
 }
 
-/// `REDIS_HOST` and `REDIS_PORT`, which the bridge and edge-ws share.
-public enum RedisSetting {
-    public static func read(_ reader: inout SettingsReader) -> (host: String, port: Int) {
-        (
-            reader.string("REDIS_HOST", default: "127.0.0.1", help: "Host of Redis."),
-            reader.port("REDIS_PORT", default: 6379, help: "Port of Redis.")
-        )
-    }
-}
-
 /// `ALLOWED_ORIGINS`, which guards both edges.
 public enum AllowedOriginsSetting {
     public static func read(_ reader: inout SettingsReader) -> [String] {

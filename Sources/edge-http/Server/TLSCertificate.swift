@@ -1,5 +1,6 @@
 import NIOSSL
 import Shared
+import TLSFiles
 
 #if canImport(Glibc)
     import Glibc
@@ -21,21 +22,20 @@ struct TLSCertificate: Sendable {
     ///
     /// - Parameter now: seconds since 1970.
     func context(now: Int = time(nil)) throws(Mistake) -> NIOSSLContext {
-        let chain = try parse(chainPath, "certificate in PEM") { bytes in
-            try NIOSSLCertificate.fromPEMBytes(bytes)
+        let chain: [NIOSSLCertificate]
+        let key: NIOSSLPrivateKey
+        do throws(PEMFile.Mistake) {
+            chain = try PEMFile.certificates(chainPath)
+            key = try PEMFile.privateKey(keyPath)
+        } catch {
+            throw Mistake(description: error.description)
         }
-        guard let leaf = chain.first else {
-            throw Mistake(description: "\(chainPath) holds no certificate in PEM")
-        }
+        let leaf = chain[0]
         guard leaf.notValidAfter > now else {
             throw Mistake(description: "the certificate of \(chainPath) has expired")
         }
         guard leaf.notValidBefore <= now else {
             throw Mistake(description: "the certificate of \(chainPath) is not valid yet")
-        }
-        let key = try parse(keyPath, "private key in PEM that is not encrypted") { bytes in
-            // Without an answer of its own BoringSSL would ask the terminal for the passphrase.
-            try NIOSSLPrivateKey(bytes: bytes, format: .pem) { use in use([UInt8]()) }
         }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
@@ -48,22 +48,6 @@ struct TLSCertificate: Sendable {
         } catch {
             throw Mistake(
                 description: "the key of \(keyPath) does not belong to the certificate of \(chainPath)")
-        }
-    }
-
-    private func parse<Value>(
-        _ path: String, _ what: String, _ parse: ([UInt8]) throws -> Value
-    ) throws(Mistake) -> Value {
-        let text: String
-        do {
-            text = try SettingsReader.contents(ofFile: path)
-        } catch {
-            throw Mistake(description: "cannot read \(path): \(error)")
-        }
-        do {
-            return try parse([UInt8](text.utf8))
-        } catch {
-            throw Mistake(description: "\(path) holds no \(what)")
         }
     }
 }
