@@ -7,22 +7,29 @@ import Testing
 @Suite struct RecentLinesTests {
     @Test func theOldestGoesFirst() {
         let lines = RecentLines(capacity: 3, byteCapacity: 100)
-        for number in 1...5 { lines.keep("line \(number)") }
+        for number in 1...5 { lines.keep("line \(number)", of: "m\(number)") }
         #expect(lines.all == ["line 3", "line 4", "line 5"])
+    }
+
+    @Test func whatIsRepeatedDoesNotDriveOutTheCause() {
+        let lines = RecentLines(capacity: 5, messageCapacity: 2, byteCapacity: 1000)
+        lines.keep("the cause", of: "lost")
+        for number in 1...9 { lines.keep("503 \(number)", of: "request") }
+        #expect(lines.all == ["the cause", "503 8", "503 9"])
     }
 
     @Test func bytesAreBoundedAsWell() {
         let lines = RecentLines(capacity: 50, byteCapacity: 20)
-        for letter in ["a", "b", "c"] { lines.keep(String(repeating: letter, count: 8)) }
+        for letter in ["a", "b", "c"] { lines.keep(String(repeating: letter, count: 8), of: letter) }
         #expect(lines.all == ["bbbbbbbb", "cccccccc"])
-        lines.keep(String(repeating: "d", count: 20))
+        lines.keep(String(repeating: "d", count: 20), of: "d")
         #expect(lines.all == [String(repeating: "d", count: 20)])
     }
 
     @Test func aLineLongerThanAllIsNotKept() {
         let lines = RecentLines(capacity: 50, byteCapacity: 20)
-        lines.keep("short")
-        lines.keep(String(repeating: "x", count: 21))
+        lines.keep("short", of: "a")
+        lines.keep(String(repeating: "x", count: 21), of: "b")
         #expect(lines.all == ["short"])
     }
 

@@ -47,6 +47,7 @@ struct ProcessLogHandler: LogHandler {
         let line = format.line(event, shown)
         writer.write(line)
         guard event.level >= .warning, let kept else { return }
-        kept.lines.keep(format is JSONLogFormat ? line : kept.format.line(event, shown))
+        kept.lines.keep(
+            format is JSONLogFormat ? line : kept.format.line(event, shown), of: "\(event.message)")
     }
 }
