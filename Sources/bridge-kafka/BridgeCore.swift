@@ -149,7 +149,7 @@ final class BridgeCore: BridgeServerDelegate {
             let parked = Parked(request: request, session: session, token: token, isEvent: isEvent)
             switch directory.look(request.topic, park: parked, .now()) {
             case .known: produce(parked)
-            case .missing: perform(table.rejected(token, Self.missing(request.topic)))
+            case .missing: perform(table.rejected(token, missing(request.topic)))
             case .parked(ask: true): askForTopics()
             case .parked(ask: false): break
             case .refused:
@@ -169,14 +169,18 @@ final class BridgeCore: BridgeServerDelegate {
             let reason = isBrokerUp ? "the reply partition is not assigned yet" : "no Kafka broker is reached"
             throw BridgeFailure(.brokerUnavailable, message: reason, retryAfter: 1)
         }
-        guard TopicName.isValid(request.topic) else { throw Self.missing(request.topic) }
+        guard TopicName.isValid(request.topic) else { throw missing(request.topic) }
         if let name = request.headers.first(where: { $0.name.lowercased().hasPrefix("kafka_") })?.name {
             throw BridgeFailure(.messageRejected, message: "the header \(name) is the bridge's own")
         }
     }
 
-    private static func missing(_ topic: String) -> BridgeFailure {
-        BridgeFailure(.topicMissing, message: "the topic \(topic.prefix(249)) does not exist", retryAfter: 2)
+    private func missing(_ topic: String) -> BridgeFailure {
+        if directory.isNews(topic) {
+            logger.warning("a topic does not exist", metadata: ["topic": "\(topic.prefix(249))"])
+        }
+        return BridgeFailure(
+            .topicMissing, message: "the topic \(topic.prefix(249)) does not exist", retryAfter: 2)
     }
 
     private func produce(_ parked: Parked) {
@@ -201,11 +205,11 @@ final class BridgeCore: BridgeServerDelegate {
         } catch {
             span?.failed(error)
             if error.isUnknownTopic { directory.forget(request.topic) }
-            perform(table.rejected(parked.token, Self.failure(error, request.topic)))
+            perform(table.rejected(parked.token, failure(error, request.topic)))
         }
     }
 
-    private static func failure(_ error: KafkaError, _ topic: String) -> BridgeFailure {
+    private func failure(_ error: KafkaError, _ topic: String) -> BridgeFailure {
         if error.isQueueFull {
             return BridgeFailure(.queueFull, message: "the queue to Kafka is full", retryAfter: 1)
         }
@@ -236,11 +240,7 @@ final class BridgeCore: BridgeServerDelegate {
                     .brokerUnavailable, message: "the broker does not answer", retryAfter: 1)
                 perform(table.rejected(parked.token, failure))
             } else {
-                let topic = parked.request.topic
-                if directory.isNews(topic) {
-                    logger.warning("a topic does not exist", metadata: ["topic": "\(topic)"])
-                }
-                perform(table.rejected(parked.token, Self.missing(topic)))
+                perform(table.rejected(parked.token, missing(parked.request.topic)))
             }
         }
         scheduleWakeUp()

@@ -65,6 +65,7 @@ def test_a_missing_topic_is_503_with_its_name(stack):
     assert "e2e.missing" in problem["detail"]
     assert time.monotonic() - start < 4
     assert "e2e.missing" not in stack.kafka.topics(), "asking for a topic must not make it"
+    assert_not_sent(stack.post("/e2e/missing"))
     time.sleep(2.1)
     assert_not_sent(stack.post("/e2e/missing"))
     told = [entry for entry in stack.bridge.log_entries() if entry["message"] == "a topic does not exist" and entry["topic"] == "e2e.missing"]

@@ -51,7 +51,7 @@ struct TopicDirectory<Parked> {
         return parked.map { ($0.1, known.contains($0.topic)) }
     }
 
-    /// Whether that this topic is missing was not reported yet; it counts as reported from now on, until it appears.
+    /// Whether this topic has not yet been reported as missing; from now on it has, until it appears.
     mutating func isNews(_ missing: String) -> Bool {
         reported.count < Self.maxReported && reported.insert(missing).inserted
     }
