@@ -71,9 +71,9 @@ struct CommandMachine<Waiter>: RedisMachine {
         pendingBytes -= first.byteCount
         pingAt = now + configuration.pingAfter
         guard let waiter = first.waiter else {
-            if case .error(let text) = value { return lose(text, now) }
+            if case .error(let text) = value { return lose(RedisLife.reason(text), now) }
             // AUTH comes before PING, and is answered by OK.
-            if life.phase == .greeting, pending.isEmpty { life.greeted() }
+            if life.phase == .greeting, pending.isEmpty { life.greeted(now) }
             return []
         }
         if case .error(let text) = value { return [fail(waiter, RedisError(.server, .answered, text))] }

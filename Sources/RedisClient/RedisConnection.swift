@@ -94,7 +94,8 @@ final class RedisConnection<Machine: RedisMachine> {
                         try pipeline.addHandler(Self.tlsHandler(tls, host: configuration.host))
                     }
                     try pipeline.addHandler(
-                        RESPHandler(reader) { connection.value.handle($0, attempt) })
+                        RESPHandler(reader, host: configuration.host) { connection.value.handle($0, attempt) }
+                    )
                 }
             }
             .connect(host: configuration.host, port: configuration.port)
@@ -190,11 +191,13 @@ private final class RESPHandler: ChannelInboundHandler {
     }
 
     private let reader: RESPReader
+    private let host: String
     private let deliver: (Event) -> Void
     private var isDone = false
 
-    init(_ reader: RESPReader, deliver: @escaping (Event) -> Void) {
+    init(_ reader: RESPReader, host: String, deliver: @escaping (Event) -> Void) {
         self.reader = reader
+        self.host = host
         self.deliver = deliver
     }
 
@@ -212,14 +215,20 @@ private final class RESPHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let isTLS = error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError
-        end(context, isTLS ? "TLS: \(Self.tlsReason("\(error)"))" : "\(error)")
-    }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { end(context, reason(error)) }
 
-    /// BoringSSL's name of what went wrong, without its numbers and source files; all of the text where it has none.
-    private static func tlsReason(_ text: String) -> String {
-        text.firstMatch(of: /OPENSSL_internal:(\w+)/).map { String($0.1) } ?? text
+    private func reason(_ error: any Error) -> String {
+        switch error {
+        // Without TLS' farewell, as of a process that was killed.
+        case NIOSSLError.uncleanShutdown: return "the connection was closed"
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            return "TLS: the certificate does not name \(host)"
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
+            // BoringSSL's name of what went wrong, without its numbers and source files.
+            let name = "\(error)".firstMatch(of: /OPENSSL_internal:(\w+)/).map { String($0.1) }
+            return "TLS: \(name ?? "\(error)")"
+        default: return "\(error)"
+        }
     }
 
     private func end(_ context: ChannelHandlerContext, _ reason: String) {

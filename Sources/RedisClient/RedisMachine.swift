@@ -45,6 +45,7 @@ struct RedisLife {
     private(set) var phase = Phase.stopped
     private(set) var missing: String? = "not connected yet"
     private var backoff = Backoff()
+    private var readyAt = NIODeadline.distantFuture
     private let random: () -> Double
 
     init(random: @escaping () -> Double) { self.random = random }
@@ -55,16 +56,23 @@ struct RedisLife {
 
     mutating func connected() { phase = .greeting }
 
-    mutating func greeted() {
+    mutating func greeted(_ now: NIODeadline) {
         phase = .ready
         missing = nil
-        backoff.reset()
+        readyAt = now
     }
 
     mutating func lost(_ reason: String, _ now: NIODeadline) {
         guard phase != .stopped else { return }
+        // One that is lost at once, such as by a SUBSCRIBE that an ACL refuses, is no reason to try faster.
+        if phase == .ready, now >= readyAt + Backoff.longest { backoff.reset() }
         missing = reason
         phase = .waiting(until: now + backoff.next(random: random()))
+    }
+
+    /// What Redis says, without the arguments that it repeats of a command that it does not know: one may be the password.
+    static func reason(_ error: String) -> String {
+        error.firstRange(of: ", with args").map { String(error[..<$0.lowerBound]) } ?? error
     }
 
     /// Whether the pause is over, and the next attempt is due.

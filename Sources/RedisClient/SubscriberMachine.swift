@@ -57,14 +57,14 @@ struct SubscriberMachine: RedisMachine {
     mutating func received(_ value: RESPValue, _ now: NIODeadline) -> [RedisAction<Output>] {
         pingAt = now + configuration.pingAfter
         // Before the first subscription a PONG is a status, after it an array.
-        if case .error(let text) = value { return lose(text, now) }
+        if case .error(let text) = value { return lose(RedisLife.reason(text), now) }
         guard let items = value.items else {
-            if value.text == "PONG" { return ponged() }
+            if value.text == "PONG" { return ponged(now) }
             // AUTH's answer, before that of PING.
             return life.phase == .greeting && value.text == "OK" ? [] : unreadable(now)
         }
         guard let kind = items.first?.text else { return unreadable(now) }
-        if kind == "pong" { return ponged() }
+        if kind == "pong" { return ponged(now) }
         guard items.count >= 3 else { return unreadable(now) }
         // The channel of the very last UNSUBSCRIBE's answer may be null.
         guard let channel = items[1].text, channels.contains(channel) else { return [] }
@@ -75,10 +75,10 @@ struct SubscriberMachine: RedisMachine {
         }
     }
 
-    private mutating func ponged() -> [RedisAction<Output>] {
+    private mutating func ponged(_ now: NIODeadline) -> [RedisAction<Output>] {
         pongBy = nil
         guard life.phase == .greeting else { return [] }
-        life.greeted()
+        life.greeted(now)
         let all = channels.sorted()
         return stride(from: 0, to: all.count, by: Self.batch).map { start in
             Self.command("SUBSCRIBE", Array(all[start..<min(start + Self.batch, all.count)]))

@@ -20,6 +20,7 @@ extension RedisConfiguration {
             if user != nil { reader.mistake("REDIS_USERNAME: there is no REDIS_PASSWORD") }
             return nil
         }
+        if password.isEmpty { reader.mistake("REDIS_PASSWORD: it is empty") }
         return Credentials(user: user, password: password)
     }
 
@@ -27,7 +28,8 @@ extension RedisConfiguration {
         let isOn =
             reader.choice(
                 "REDIS_TLS", default: "off", of: ["on": true, "off": false],
-                help: "`on`: Redis is reached by TLS; its certificate has to name REDIS_HOST.") ?? false
+                help: "`on`: Redis is reached by TLS; its certificate has to name REDIS_HOST or its address.")
+            ?? false
         let authorities = reader.optionalString(
             "REDIS_TLS_CA",
             help: "PEM file of the authorities that sign Redis' certificate; empty: the system's.")
@@ -46,6 +48,7 @@ extension RedisConfiguration {
         }
         do {
             var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.minimumTLSVersion = .tlsv12
             if let authorities {
                 configuration.trustRoots = .certificates(try PEMFile.certificates(authorities))
             }
@@ -56,10 +59,12 @@ extension RedisConfiguration {
                 configuration.privateKey = .privateKey(try PEMFile.privateKey(key))
             }
             return try NIOSSLContext(configuration: configuration)
+        } catch let mistake as PEMFile.Mistake {
+            reader.mistake("REDIS_TLS_…: \(mistake)")
+            return nil
         } catch {
-            reader.mistake(
-                "REDIS_TLS_…: \(error is PEMFile.Mistake ? "\(error)" : "the key does not belong to the certificate")"
-            )
+            let reason = key == nil ? "\(error)" : "the key does not belong to the certificate"
+            reader.mistake("REDIS_TLS_…: \(reason)")
             return nil
         }
     }

@@ -1,13 +1,16 @@
 """Redis behind TLS and a password, and settings of it that are wrong."""
 
+import contextlib
+import os
 import subprocess
 
 import pytest
 from harness.kafka_tls import certificates
-from harness.processes import wait_until
-from harness.redis_security import PASSWORD, SecureRedisStack
+from harness.processes import Process, free_port, wait_until
+from harness.redis_security import PASSWORD, SecureRedisStack, tls_redis
 from harness.sio import Listener
 from harness.stack import binary
+from harness.tls import certificate
 
 PROCESSES = ("edge-http", "edge-ws", "bridge-kafka")
 
@@ -19,6 +22,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def secure(folder):
+    if "REDIS_HOST" in os.environ:
+        pytest.skip("needs a redis-server of its own")
     with SecureRedisStack(folder).running() as stack:
         stack.redis_cli("acl", "log", "reset")
         yield stack
@@ -50,26 +55,53 @@ def test_all_connections_are_the_gateways_user(secure):
     ({"REDIS_TLS": "off", "REDIS_TLS_CA": "", "REDIS_TLS_CERT": "", "REDIS_TLS_KEY": ""}, "redis: "),
 ])
 def test_a_redis_that_is_not_reached_so_is_told(secure, env, words):
-    edge = secure.ws[0]
-    before = dict(edge.env)
-    edge.stop()
+    with not_ready(secure, words, **env):
+        pass
+
+
+@contextlib.contextmanager
+def not_ready(secure, words: str, **env):
+    """An edge-ws with other settings, which says `words` in its /readyz and goes on trying."""
+    edge = Process("edge-ws-other", secure.ws[0].command, secure.folder / "edge-ws-other", {**secure.ws[0].env, "WS_PORT": 0, "WS_ADMIN_PORT": 0, **env})
     try:
-        edge.env |= env
         edge.start()
         secure.wait_started(edge)
         wait_until(lambda: words in " ".join(secure.readiness(edge)[1]), 10, lambda: f"{secure.readiness(edge)}\n{edge.tail()}")
-        assert edge.running, "it goes on trying"
+        assert edge.running
+        yield edge
     finally:
         edge.stop()
-        edge.env = before
-        edge.start()
-        secure.wait_started(edge)
-        secure.wait_ready(edge)
+
+
+@pytest.mark.parametrize("host,names", [("localhost", "DNS:other.example,IP:127.0.0.2"), ("127.0.0.1", "DNS:localhost,IP:127.0.0.2")])
+def test_a_certificate_of_another_name_is_refused(secure, folder, host, names):
+    certificate(folder, "other", issuer="ca", names=names)
+    port = free_port()
+    redis = Process("redis-other", tls_redis(folder, "other", port), secure.folder / "redis-other").start()
+    try:
+        with not_ready(secure, f"redis: TLS: the certificate does not name {host}", REDIS_HOST=host, REDIS_PORT=port) as edge:
+            certificate(folder, "other", issuer="ca")
+            redis.stop()
+            redis.start()
+            # Its user is not known there; the certificate is right now.
+            wait_until(lambda: "WRONGPASS" in " ".join(secure.readiness(edge)[1]), 10, edge.tail)
+    finally:
+        redis.stop()
+
+
+def test_a_redis_that_is_killed_is_not_a_fault_of_tls(secure):
+    edge = secure.ws[0]
+    secure.redis.kill()
+    wait_until(lambda: edge.log_text().count("redis lost") >= 1, 10, edge.tail)
+    reasons = {entry["reason"] for entry in edge.log_entries() if entry["message"] == "redis lost"}
+    secure.repair()
+    assert not [reason for reason in reasons if "TLS" in reason], reasons
 
 
 @pytest.mark.parametrize("process", PROCESSES)
 @pytest.mark.parametrize("env,words", [
     ({"REDIS_USERNAME": "u"}, "REDIS_USERNAME: there is no REDIS_PASSWORD"),
+    ({"REDIS_PASSWORD_FILE": "/dev/null"}, "REDIS_PASSWORD: it is empty"),
     ({"REDIS_PASSWORD_FILE": "/nonexistent"}, "REDIS_PASSWORD_FILE: cannot read /nonexistent"),
     ({"REDIS_TLS": "yes"}, "'yes' is none of on, off"),
     ({"REDIS_TLS_CA": "/some.pem"}, "REDIS_TLS_…: REDIS_TLS is off"),

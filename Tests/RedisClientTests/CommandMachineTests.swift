@@ -65,6 +65,17 @@ import Testing
         #expect(text(machine.tick(Self.start + .milliseconds(50))) == ["connect"])
     }
 
+    @Test func thePasswordIsNotInTheReason() {
+        var configuration = RedisConfiguration(host: "h", port: 1)
+        configuration.credentials = .init(user: nil, password: "hush")
+        machine = CommandMachine(configuration, random: { 1 })
+        _ = machine.start()
+        _ = machine.connected(Self.start)
+        let error = "ERR unknown command 'AUTH', with args beginning with: 'hush' "
+        #expect(text(machine.received(.error(error), Self.start)) == ["close"])
+        #expect(machine.missing == "ERR unknown command 'AUTH'")
+    }
+
     @Test func answersInOrder() {
         makeReady()
         #expect(text(machine.submit(command, waiter: 1, Self.start)) == ["write"])

@@ -50,6 +50,25 @@ import Testing
                 == [.output(.message(channel: "a", ByteBuffer(string: "hi")))])
     }
 
+    @Test func aChannelThatIsRefusedDoesNotMakeItTryFaster() {
+        var now = Self.start
+        _ = machine.start()
+        _ = machine.subscribe("a")
+        for pause in [50, 100, 200, 400, 800, 1600, 2000] {
+            _ = machine.connected(now)
+            #expect(machine.received(.status("PONG"), now) == [command("SUBSCRIBE", "a")])
+            #expect(machine.received(.error("NOPERM no permission"), now) == [.close])
+            #expect(machine.missing == "NOPERM no permission")
+            #expect(machine.nextWakeUp == now + .milliseconds(Int64(pause)))
+            now = now + .milliseconds(Int64(pause))
+            #expect(machine.tick(now) == [.connect])
+        }
+        _ = machine.connected(now)
+        _ = machine.received(.status("PONG"), now)
+        _ = machine.closed("gone", now + .seconds(2))
+        #expect(machine.nextWakeUp == now + .milliseconds(2050), "it has lasted")
+    }
+
     @Test func whatIsUnsubscribedIsNotDelivered() {
         makeReady()
         _ = machine.subscribe("a")

@@ -15,6 +15,13 @@ def documented_rules() -> str:
     return re.search(r"ACL SETUSER vy-gateway on '>…' (.+)$", (ROOT / "docs/deployment.md").read_text(), re.M)[1]
 
 
+def tls_redis(certificates: Path, name: str, port: int) -> list:
+    """The command of a redis-server that has the certificate `name` and asks clients for one."""
+    return ["redis-server", "--bind", "127.0.0.1", "--port", 0, "--tls-port", port, "--tls-cert-file", certificates / f"{name}.pem",
+            "--tls-key-file", certificates / f"{name}.key", "--tls-ca-cert-file", certificates / "ca.pem", "--tls-auth-clients", "yes",
+            "--save", "", "--appendonly", "no"]
+
+
 class SecureRedisStack(Stack):
     def __init__(self, certificates: Path):
         self.certificates = certificates
@@ -31,10 +38,7 @@ class SecureRedisStack(Stack):
             }
 
     def _redis_command(self) -> list:
-        own = self.certificates
-        return ["redis-server", "--bind", "127.0.0.1", "--port", 0, "--tls-port", self.redis_port, "--tls-cert-file", own / "server.pem",
-                "--tls-key-file", own / "server.key", "--tls-ca-cert-file", own / "ca.pem", "--tls-auth-clients", "yes",
-                "--aclfile", self.folder / "redis/users.acl", "--dir", self.folder / "redis", "--save", "", "--appendonly", "no"]
+        return [*tls_redis(self.certificates, "server", self.redis_port), "--aclfile", self.folder / "redis/users.acl", "--dir", self.folder / "redis"]
 
     def redis_cli(self, *words: str) -> str:
         own = self.certificates

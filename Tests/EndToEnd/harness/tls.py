@@ -14,12 +14,12 @@ import h2.events
 from .http import Answer
 
 
-def certificate(folder: Path, name: str, *, issuer: str | None = None) -> tuple[Path, Path]:
-    """A certificate for localhost, by itself or by another one of the folder, and its key."""
+def certificate(folder: Path, name: str, *, issuer: str | None = None, names: str = "DNS:localhost,IP:127.0.0.1") -> tuple[Path, Path]:
+    """A certificate for `names`, by itself or by another one of the folder, and its key."""
     folder.mkdir(parents=True, exist_ok=True)
     chain, key = folder / f"{name}.pem", folder / f"{name}.key"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", chain,
-               "-days", "30", "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+               "-days", "30", "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}"]
     if issuer:
         command += ["-CA", folder / f"{issuer}.pem", "-CAkey", folder / f"{issuer}.key"]
     subprocess.run([str(word) for word in command], check=True, capture_output=True)
