@@ -39,6 +39,10 @@ admin_of() {
 command_of() {
     local -a common=(env "NODE_ENV=$NODE_ENV" "KAFKA_BROKER=$KAFKA" "REDIS_HOST=$REDIS_NAME" "REDIS_PORT=$REDIS"
         "BRIDGE_SOCKET=$SOCKET" "ADMIN_HOST=$NEAR" "OTEL_EXPORTER_OTLP_ENDPOINT=$COLLECTOR" "OTEL_BSP_SCHEDULE_DELAY=500")
+    # Ours asks for no password, whatever the one does that the environment or .env is about.
+    if [[ ${OWN_REDIS:-no} == yes ]]; then
+        common+=(REDIS_USERNAME= REDIS_PASSWORD= REDIS_PASSWORD_FILE= REDIS_TLS= REDIS_TLS_CA= REDIS_TLS_CERT= REDIS_TLS_KEY=)
+    fi
     local -a ws=("WS_HOST=$HOST")
     case $1 in
         redis) COMMAND=(redis-server --bind 127.0.0.1 --port "$REDIS" --dir "$RUN_DIR/redis" --save '' --appendonly yes) ;;

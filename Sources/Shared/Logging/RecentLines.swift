@@ -2,7 +2,7 @@ import DequeModule
 import Synchronization
 
 /// The last warnings and errors that the process has logged, each as the JSON object that stands in the log. The oldest goes first, and
-/// of one message only so many stay that what it repeats does not drive the others out.
+/// only some lines of the same message are kept, so that one that repeats does not push out the rest.
 public final class RecentLines: Sendable {
     /// Of the one log that a process has.
     public static let ofProcess = RecentLines()
