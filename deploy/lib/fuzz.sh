@@ -14,7 +14,7 @@ FUZZ_LINKED=(
     InternalCollectionsUtilities Logging HTTPTypes Yams CYaml ServiceLifecycle UnixSignals ConcurrencyHelpers AsyncAlgorithms OrderedCollections
     ArgumentParser ArgumentParserToolInfo CoreMetrics
     Crypto CryptoBoringWrapper CryptoExtras _CryptoExtras CCryptoBoringSSL CCryptoBoringSSLShims CXKCP CXKCPShims JWTKit SwiftASN1 X509
-    _CertificateInternals NIOFoundationCompat NIOFoundationEssentialsCompat
+    _CertificateInternals NIOFoundationCompat NIOFoundationEssentialsCompat NIOSSL NIOTLS CNIOBoringSSL CNIOBoringSSLShims
 )
 
 fuzz_targets() { (cd "$ROOT/Fuzz/Targets" && printf '%s\n' *.swift | sed 's/\.swift$//'); }
@@ -70,7 +70,7 @@ build_fuzz() {
     )
     while IFS= read -r file; do options+=(-Xcc "-fmodule-map-file=$file"); done < <(
         find -L "$built" -mindepth 2 -maxdepth 2 -name module.modulemap
-        find "$ROOT/.build/checkouts"/{swift-{nio,atomics,crypto},Yams}/Sources -path '*/include/module.modulemap'
+        find "$ROOT/.build/checkouts"/{swift-{nio,nio-ssl,atomics,crypto},Yams}/Sources -path '*/include/module.modulemap'
     )
     for name in "${FUZZ_LINKED[@]}"; do
         if [[ ! -d $built/$name.build ]]; then continue; fi
