@@ -62,6 +62,13 @@ def eio(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def calm(tmp_path_factory):
+    """The same with heartbeats every 20 s, for what is not about them: no session ends while a machine stands still for a moment."""
+    with server("eio", tmp_path_factory.mktemp("calm"), ping_interval=20_000) as process:
+        yield Engine(process.port, "/engine.io/")
+
+
+@pytest.fixture(scope="session")
 def sio(tmp_path_factory):
     with server("sio", tmp_path_factory.mktemp("sio")) as process:
         yield Engine(process.port, "/socket.io/")

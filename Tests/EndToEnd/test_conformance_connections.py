@@ -7,6 +7,11 @@ from harness.wire import Connection, Ended, WebSocket, close_frame, frame
 LIMIT = 1000
 
 
+@pytest.fixture
+def eio(calm):
+    return calm
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """As eio, and messages have at most 1000 bytes."""

@@ -11,6 +11,11 @@ MESSAGES = ["Transport unknown", "Session ID unknown", "Bad handshake method", "
 PATH = "/engine.io/"
 
 
+@pytest.fixture
+def eio(calm):
+    return calm
+
+
 def assert_error(answer: Answer, code: int) -> None:
     assert answer.status == (403 if code == 4 else 400), answer
     assert answer.body == json.dumps({"code": code, "message": MESSAGES[code]}, separators=(",", ":")).encode()
