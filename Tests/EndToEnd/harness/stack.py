@@ -208,6 +208,7 @@ class Stack:
             process.start()
             self.wait_started(process)
             self.wait_ready(process)
+            process.wait_log("redis connected")
             yield process
         finally:
             process.stop()
