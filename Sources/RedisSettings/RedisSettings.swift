@@ -43,9 +43,7 @@ extension RedisConfiguration {
             }
             return nil
         }
-        if (certificate == nil) != (key == nil) {
-            reader.mistake("REDIS_TLS_CERT and REDIS_TLS_KEY: set both or neither")
-        }
+        reader.expectBoth("REDIS_TLS_CERT", certificate, "REDIS_TLS_KEY", key)
         do {
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.minimumTLSVersion = .tlsv12

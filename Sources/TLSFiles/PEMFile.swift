@@ -9,6 +9,8 @@ public enum PEMFile {
     /// Why a file cannot be used.
     public struct Mistake: Error, CustomStringConvertible {
         public let description: String
+
+        public init(description: String) { self.description = description }
     }
 
     /// The certificates of a file in PEM, at least one.

@@ -99,9 +99,7 @@ struct KafkaProperties: Sendable {
         if !given.isEmpty, !security.hasSSL {
             reader.mistake("KAFKA_SSL_…: KAFKA_SECURITY_PROTOCOL '\(security.rawValue)' has no TLS")
         }
-        if (certificate == nil) != (key == nil) {
-            reader.mistake("KAFKA_SSL_CERT and KAFKA_SSL_KEY: set both or neither")
-        }
+        reader.expectBoth("KAFKA_SSL_CERT", certificate, "KAFKA_SSL_KEY", key)
         if password != nil, key == nil { reader.mistake("KAFKA_SSL_KEY_PASSWORD: there is no KAFKA_SSL_KEY") }
         return given
     }

@@ -31,6 +31,15 @@ import Testing
         }
     }
 
+    /// A connection of a machine that has a password, and what it begins with.
+    private func connect(user: String?, password: String) -> [RedisAction<CommandMachine<Int>.Output>] {
+        var configuration = RedisConfiguration(host: "h", port: 1)
+        configuration.credentials = .init(user: user, password: password)
+        machine = CommandMachine(configuration, random: { 1 })
+        _ = machine.start()
+        return machine.connected(Self.start)
+    }
+
     private func makeReady() {
         #expect(text(machine.start()) == ["connect"])
         #expect(text(machine.connected(Self.start)) == ["ping"])
@@ -40,11 +49,7 @@ import Testing
     }
 
     @Test func isReadyOnceItsPasswordIsTakenAndRedisAnswers() {
-        var configuration = RedisConfiguration(host: "h", port: 1)
-        configuration.credentials = .init(user: "gateway", password: "p w")
-        machine = CommandMachine(configuration, random: { 1 })
-        _ = machine.start()
-        let greeting = machine.connected(Self.start)
+        let greeting = connect(user: "gateway", password: "p w")
         #expect(text(greeting) == ["write", "ping"])
         guard case .write(let auth)? = greeting.first else { return }
         #expect(String(buffer: auth) == "*3\r\n$4\r\nAUTH\r\n$7\r\ngateway\r\n$3\r\np w\r\n")
@@ -55,22 +60,14 @@ import Testing
     }
 
     @Test func aWrongPasswordIsTriedAgainAfterAPause() {
-        var configuration = RedisConfiguration(host: "h", port: 1)
-        configuration.credentials = .init(user: nil, password: "p")
-        machine = CommandMachine(configuration, random: { 1 })
-        _ = machine.start()
-        _ = machine.connected(Self.start)
+        _ = connect(user: nil, password: "p")
         #expect(text(machine.received(.error("WRONGPASS invalid"), Self.start)) == ["close"])
         #expect(machine.missing == "WRONGPASS invalid")
         #expect(text(machine.tick(Self.start + .milliseconds(50))) == ["connect"])
     }
 
     @Test func thePasswordIsNotInTheReason() {
-        var configuration = RedisConfiguration(host: "h", port: 1)
-        configuration.credentials = .init(user: nil, password: "hush")
-        machine = CommandMachine(configuration, random: { 1 })
-        _ = machine.start()
-        _ = machine.connected(Self.start)
+        _ = connect(user: nil, password: "hush")
         let error = "ERR unknown command 'AUTH', with args beginning with: 'hush' "
         #expect(text(machine.received(.error(error), Self.start)) == ["close"])
         #expect(machine.missing == "ERR unknown command 'AUTH'")

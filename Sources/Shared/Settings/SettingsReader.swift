@@ -42,6 +42,12 @@ public struct SettingsReader {
     /// Records a mistake that a single value does not show, such as two settings that contradict each other.
     public mutating func mistake(_ text: String) { mistakes.append(text) }
 
+    /// Records a mistake where one of two values that belong together is given without the other.
+    public mutating func expectBoth(_ name: String, _ value: String?, _ other: String, _ otherValue: String?)
+    {
+        if (value == nil) != (otherValue == nil) { mistake("\(name) and \(other): set both or neither") }
+    }
+
     /// Whether a value is given that is not empty; for settings whose absence means something.
     public func isSet(_ name: String) -> Bool { value(name) != nil }
 

@@ -8,11 +8,6 @@ import TLSFiles
 
 /// The files of the server's certificate.
 struct TLSCertificate: Sendable {
-    /// Why files cannot be used.
-    struct Mistake: Error, CustomStringConvertible {
-        let description: String
-    }
-
     /// The certificate and those that lead from it to a root, in PEM.
     let chainPath: String
     /// Its key, in PEM, not encrypted.
@@ -21,21 +16,15 @@ struct TLSCertificate: Sendable {
     /// Reads and checks the files. Blocks.
     ///
     /// - Parameter now: seconds since 1970.
-    func context(now: Int = time(nil)) throws(Mistake) -> NIOSSLContext {
-        let chain: [NIOSSLCertificate]
-        let key: NIOSSLPrivateKey
-        do throws(PEMFile.Mistake) {
-            chain = try PEMFile.certificates(chainPath)
-            key = try PEMFile.privateKey(keyPath)
-        } catch {
-            throw Mistake(description: error.description)
-        }
+    func context(now: Int = time(nil)) throws(PEMFile.Mistake) -> NIOSSLContext {
+        let chain = try PEMFile.certificates(chainPath)
+        let key = try PEMFile.privateKey(keyPath)
         let leaf = chain[0]
         guard leaf.notValidAfter > now else {
-            throw Mistake(description: "the certificate of \(chainPath) has expired")
+            throw PEMFile.Mistake(description: "the certificate of \(chainPath) has expired")
         }
         guard leaf.notValidBefore <= now else {
-            throw Mistake(description: "the certificate of \(chainPath) is not valid yet")
+            throw PEMFile.Mistake(description: "the certificate of \(chainPath) is not valid yet")
         }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
@@ -46,7 +35,7 @@ struct TLSCertificate: Sendable {
         do {
             return try NIOSSLContext(configuration: configuration)
         } catch {
-            throw Mistake(
+            throw PEMFile.Mistake(
                 description: "the key of \(keyPath) does not belong to the certificate of \(chainPath)")
         }
     }
@@ -66,14 +55,10 @@ struct TLSSettings: Sendable {
         )
         let key = reader.optionalString(
             "HTTP_TLS_KEY", help: "PEM file of its private key. SIGHUP reads both files again.")
-        guard let chain, let key else {
-            if (chain == nil) != (key == nil) {
-                reader.mistake("HTTP_TLS_CERT and HTTP_TLS_KEY: set both or neither")
-            }
-            return nil
-        }
+        reader.expectBoth("HTTP_TLS_CERT", chain, "HTTP_TLS_KEY", key)
+        guard let chain, let key else { return nil }
         let certificate = TLSCertificate(chainPath: chain, keyPath: key)
-        do throws(TLSCertificate.Mistake) {
+        do throws(PEMFile.Mistake) {
             return TLSSettings(certificate: certificate, context: try certificate.context())
         } catch {
             reader.mistake("HTTP_TLS_CERT, HTTP_TLS_KEY: \(error)")
