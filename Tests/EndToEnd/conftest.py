@@ -1,7 +1,7 @@
 """One stack for all tests; a test that disturbs it leaves it for the next one to be repaired."""
 
 import pytest
-from harness.conformance import Engine, server
+from harness.conformance import HEARTBEATS, Engine, server
 from harness.sio import Listener
 from harness.stack import Stack
 
@@ -56,8 +56,8 @@ def listen(stack):
 
 @pytest.fixture(scope="session")
 def eio(tmp_path_factory):
-    """Engine.IO alone, which sends back every message; heartbeats every 300 ms, to be answered within 200 ms."""
-    with server("eio", tmp_path_factory.mktemp("eio")) as process:
+    """Engine.IO alone, which sends back every message; for what is about heartbeats."""
+    with server("eio", tmp_path_factory.mktemp("eio"), **HEARTBEATS) as process:
         yield Engine(process.port, "/engine.io/")
 
 
@@ -70,7 +70,7 @@ def calm(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sio(tmp_path_factory):
-    with server("sio", tmp_path_factory.mktemp("sio")) as process:
+    with server("sio", tmp_path_factory.mktemp("sio"), **HEARTBEATS) as process:
         yield Engine(process.port, "/socket.io/")
 
 

@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+from harness.clock import running
 from harness.conformance import INTERVAL, TIMEOUT, Engine, Polling, sid_of
 from harness.wire import WebSocket
 
@@ -68,7 +69,7 @@ class Line:
         else:
             while not self.session.is_gone():
                 pass
-        assert time.monotonic() - start < seconds
+        assert running(start) < seconds
 
     def close(self) -> None:
         if self.websocket:
@@ -203,7 +204,7 @@ def test_13_one_that_never_connects_is_closed(line):
     with pytest.raises((AssertionError, ConnectionError)):
         while True:
             line.receive()
-    assert time.monotonic() - start == pytest.approx(1, abs=0.2)
+    assert 0.9 < time.monotonic() - start and running(start) < 1.2
 
 
 # 14: DISCONNECT
@@ -238,11 +239,12 @@ def test_14_leaving_one_namespace_leaves_the_other(line, packet):
 
 
 def test_15_without_pongs_a_connection_ends(sio):
-    line, start = Line(sio, "websocket"), time.monotonic()
+    start = time.monotonic()
+    line = Line(sio, "websocket")
     line.join()
     assert line.websocket.receive_text() == "2"
     line.websocket.closed()
-    assert time.monotonic() - start == pytest.approx(INTERVAL + TIMEOUT, abs=0.1)
+    assert INTERVAL + TIMEOUT <= time.monotonic() - start and running(start) < INTERVAL + TIMEOUT + 0.1
 
 
 # Whatever the transport does

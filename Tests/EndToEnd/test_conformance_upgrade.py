@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from harness.clock import running
 from harness.conformance import Engine, Polling, sid_of
 from harness.wire import BINARY, Frame, WebSocket, frame, text
 
@@ -24,30 +25,30 @@ def upgraded(eio: Engine) -> tuple[Polling, WebSocket]:
     return session, websocket
 
 
-def test_10_upgrade(eio):
-    session = eio.polling()
-    websocket = probed(eio, session)
+def test_10_upgrade(calm):
+    session = calm.polling()
+    websocket = probed(calm, session)
     with websocket:
         start = time.monotonic()
         answer = session.get()
         assert (answer.status, answer.body) == (200, b"6")
-        assert time.monotonic() - start < 0.15
+        assert running(start) < 0.15
         websocket.send("5", "4text", b"\x01\x02")
         assert websocket.receive() == text("4text")
         assert websocket.receive() == Frame(BINARY, b"\x01\x02")
 
 
-def test_10_a_get_that_waits_already_is_let_go_by_the_probe(eio):
-    session = eio.polling()
-    with session.later() as pending, probed(eio, session) as websocket:
-        assert pending.answer(0.2).body == b"6"
+def test_10_a_get_that_waits_already_is_let_go_by_the_probe(calm):
+    session = calm.polling()
+    with session.later() as pending, probed(calm, session) as websocket:
+        assert pending.answer().body == b"6"
         websocket.send("5", "4after")
         assert websocket.receive_text() == "4after"
 
 
-def test_10_until_the_upgrade_polling_goes_on(eio):
-    session = eio.polling()
-    with probed(eio, session) as websocket:
+def test_10_until_the_upgrade_polling_goes_on(calm):
+    session = calm.polling()
+    with probed(calm, session) as websocket:
         session.send("4before")
         assert session.packets() == ["4before"]
         session.send("4queued", "bAQI=")
@@ -63,8 +64,8 @@ def test_10_heartbeats_go_on_by_websocket(eio):
             websocket.send("3")
 
 
-def test_10_polling_is_over(eio):
-    session, websocket = upgraded(eio)
+def test_10_polling_is_over(calm):
+    session, websocket = upgraded(calm)
     with websocket:
         for answer in (session.get(), session.post("4x")):
             assert (answer.status, answer.json()) == (400, BAD)
@@ -72,27 +73,27 @@ def test_10_polling_is_over(eio):
         assert websocket.receive_text() == "4unharmed"
 
 
-def test_10_a_second_websocket_is_closed(eio):
-    session, websocket = upgraded(eio)
-    with websocket, eio.websocket(session.sid) as second:
+def test_10_a_second_websocket_is_closed(calm):
+    session, websocket = upgraded(calm)
+    with websocket, calm.websocket(session.sid) as second:
         assert second.refusal.status == 400
         websocket.send("4unharmed")
         assert websocket.receive_text() == "4unharmed"
 
 
-def test_10_a_session_that_began_by_websocket_takes_no_second_one(eio):
-    with eio.websocket() as first:
+def test_10_a_session_that_began_by_websocket_takes_no_second_one(calm):
+    with calm.websocket() as first:
         sid = sid_of(first.receive_text())
-        with eio.websocket(sid) as second:
+        with calm.websocket(sid) as second:
             assert second.refusal.status == 400
         first.send("4unharmed")
         assert first.receive_text() == "4unharmed"
 
 
-def test_10_one_candidate_at_a_time(eio):
-    session = eio.polling()
-    with probed(eio, session) as first:
-        with eio.websocket(session.sid) as second:
+def test_10_one_candidate_at_a_time(calm):
+    session = calm.polling()
+    with probed(calm, session) as first:
+        with calm.websocket(session.sid) as second:
             assert second.refusal.status == 400
         first.send("5", "4x")
         assert first.receive_text() == "4x"
@@ -106,24 +107,24 @@ WRONG = {
 
 
 @pytest.mark.parametrize("messages", WRONG.values(), ids=WRONG)
-def test_10_a_candidate_that_does_something_else_is_closed_alone(eio, messages):
-    session = eio.polling()
-    with eio.websocket(session.sid) as candidate:
+def test_10_a_candidate_that_does_something_else_is_closed_alone(calm, messages):
+    session = calm.polling()
+    with calm.websocket(session.sid) as candidate:
         candidate.send(*messages)
         if messages[0] == "2probe":
             assert candidate.receive_text() == "3probe"
         candidate.closed()
     session.send("4unharmed")
     assert session.packets() == ["4unharmed"]
-    with probed(eio, session) as another:
+    with probed(calm, session) as another:
         another.send("5", "4x")
         assert another.receive_text() == "4x"
 
 
-def test_10_a_candidate_that_breaks_off_leaves_polling_as_it_was(eio):
-    session = eio.polling()
+def test_10_a_candidate_that_breaks_off_leaves_polling_as_it_was(calm):
+    session = calm.polling()
     with session.later() as pending:
-        probed(eio, session).close()
+        probed(calm, session).close()
         assert pending.answer().body == b"6"
     time.sleep(0.05)
     with session.later() as pending:
@@ -131,31 +132,31 @@ def test_10_a_candidate_that_breaks_off_leaves_polling_as_it_was(eio):
         assert pending.answer().body == b"4unharmed"
 
 
-def test_10_a_candidate_that_breaks_the_protocol(eio):
-    session = eio.polling()
-    with eio.websocket(session.sid) as candidate:
+def test_10_a_candidate_that_breaks_the_protocol(calm):
+    session = calm.polling()
+    with calm.websocket(session.sid) as candidate:
         candidate.write(frame("2probe", mask=False))
         assert candidate.closed() == 1002
     session.send("4unharmed")
     assert session.packets() == ["4unharmed"]
 
 
-def test_10_the_end_of_a_session_ends_its_candidate(eio):
-    session = eio.polling()
-    with probed(eio, session) as candidate:
+def test_10_the_end_of_a_session_ends_its_candidate(calm):
+    session = calm.polling()
+    with probed(calm, session) as candidate:
         session.send("1")
         candidate.closed()
 
 
-def test_10_a_websocket_of_an_ended_session(eio):
-    session = eio.polling()
+def test_10_a_websocket_of_an_ended_session(calm):
+    session = calm.polling()
     session.send("1")
-    with eio.websocket(session.sid) as candidate:
+    with calm.websocket(session.sid) as candidate:
         assert (candidate.refusal.status, candidate.refusal.body) == (400, b"Session ID unknown")
 
 
-def test_a_websocket_that_breaks_off_ends_its_session(eio):
-    session, websocket = upgraded(eio)
+def test_a_websocket_that_breaks_off_ends_its_session(calm):
+    session, websocket = upgraded(calm)
     websocket.close()
     time.sleep(0.05)
     assert session.is_gone()

@@ -4,6 +4,7 @@ import time
 import uuid
 
 import pytest
+from harness.clock import running
 from harness.extra import SECRET, token
 from harness.http import assert_problem, request
 from harness.operations import key, late_answer, new_user, sent
@@ -74,7 +75,7 @@ def test_respond_async_is_202_at_once(stack):
     user = new_user()
     start = time.monotonic()
     accepted = asynchronous(stack, user, {"delayMs": 900})
-    assert time.monotonic() - start < 0.5
+    assert running(start) < 0.5
     assert accepted.status == 202 and accepted.headers["preference-applied"] == "respond-async"
     location = accepted.headers["location"]
     assert accepted.json() == {"id": location.removeprefix("/operations/"), "status": "pending"}
@@ -109,7 +110,7 @@ def test_wait_shortens_the_deadline(stack):
     user = new_user()
     start = time.monotonic()
     answer = stack.post("/e2e/brief", intent(user, {"delayMs": 2000}), headers={"Prefer": "wait=1"})
-    assert 0.9 <= time.monotonic() - start <= 1.5
+    assert 0.9 <= time.monotonic() - start and running(start) <= 1.5
     assert_problem(answer, 504, "unknown")
     assert answer.headers["preference-applied"] == "wait=1"
     assert late_answer(stack, answer.headers["location"]).json()["userId"] == user
@@ -118,7 +119,7 @@ def test_wait_shortens_the_deadline(stack):
 def test_wait_never_prolongs_it(stack):
     start = time.monotonic()
     answer = stack.post("/e2e/silent", intent(new_user(), {"reply": "silent"}), headers={"Prefer": "wait=5"})
-    assert time.monotonic() - start < 1.5
+    assert running(start) < 1.5
     assert_problem(answer, 504, "unknown")
     assert "preference-applied" not in answer.headers
 

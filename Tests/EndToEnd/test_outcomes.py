@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from harness.clock import running
 from harness.http import assert_problem
 from harness.processes import wait_until
 from harness.stack import SERVICE, intent
@@ -20,7 +21,7 @@ def test_bridge_down_is_503_not_sent(stack):
     for _ in range(3):
         start = time.monotonic()
         assert_not_sent(stack.create())
-        assert time.monotonic() - start < 1, "at once, not at a deadline"
+        assert running(start) < 1, "at once, not at a deadline"
     ready, missing = stack.readiness(stack.http)
     assert not ready and any("bridge" in line for line in missing)
     stack.bridge.start()
@@ -31,9 +32,9 @@ def test_bridge_down_is_503_not_sent(stack):
 def test_service_silent_is_504_unknown_at_the_deadline(stack):
     start = time.monotonic()
     answer = stack.post("/e2e/silent", intent(demo={"reply": "silent"}))
-    elapsed = time.monotonic() - start
+    end = time.monotonic()
     assert_problem(answer, 504, "unknown", instance="/e2e/silent")
-    assert 0.75 <= elapsed <= 1.3, elapsed
+    assert 0.75 <= end - start and running(start, end) <= 1.3, end - start
     assert stack.create().status == 201, "a silent request blocks no other"
 
 
@@ -63,7 +64,7 @@ def test_a_missing_topic_is_503_with_its_name(stack):
     start = time.monotonic()
     problem = assert_not_sent(stack.post("/e2e/missing"))
     assert "e2e.missing" in problem["detail"]
-    assert time.monotonic() - start < 4
+    assert running(start) < 4
     assert "e2e.missing" not in stack.kafka.topics(), "asking for a topic must not make it"
     assert_not_sent(stack.post("/e2e/missing"))
     time.sleep(2.1)

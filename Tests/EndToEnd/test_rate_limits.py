@@ -6,6 +6,7 @@ import time
 import uuid
 
 import pytest
+from harness.clock import running
 from harness.extra import SECRET, token
 from harness.http import assert_problem, request
 from harness.rest import edge_http
@@ -110,7 +111,7 @@ def test_without_redis_requests_pass(stack):
         stack.kill(stack.redis)
         start = time.monotonic()
         answers = [post(edge.port, user) for _ in range(3)]
-        assert time.monotonic() - start < 3
+        assert running(start) < 3
         assert all(answer.status == 201 and "ratelimit" not in answer.headers for answer in answers)
         assert stack.readiness(edge) == (True, [])
         [warning] = [entry for entry in edge.log_entries() if entry["message"] == "rate limits are not enforced"]

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from harness.clock import running
 from harness.extra import SECRET, Client, edge_ws, token
 from harness.http import assert_problem
 from harness.operations import key, new_user
@@ -197,7 +198,7 @@ def test_without_redis_the_service_is_asked(stack, caches):
         start = time.monotonic()
         answer = get(stack, caches[0], intent_id)
         assert (answer.status, status(answer)) == (200, "fwd=bypass")
-        assert time.monotonic() - start < 1
+        assert running(start) < 1
     assert stack.create(new_user(), port=caches[0]).status == 201, "changes pass as well"
 
 
@@ -210,7 +211,7 @@ def test_when_redis_hangs_nobody_waits_for_it_long(stack, caches):
             start = time.monotonic()
             answer = get(stack, caches[0], intent_id)
             assert (answer.status, status(answer)) == (200, "fwd=bypass")
-            assert time.monotonic() - start < 1
+            assert running(start) < 1
     finally:
         os.kill(stack.redis.pid, signal.SIGCONT)
     wait_until(lambda: status(get(stack, caches[0], intent_id)).startswith("hit"), 10, "the cache is back")

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
+from harness.clock import running
 from harness.history import History, Update, faults
 from harness.processes import Process
 from harness.raw import RawPolling, RawWebSocket
@@ -35,7 +36,7 @@ class Watch:
         self.histories.append(history)
 
         def note(event: list) -> None:
-            self.late.append(time.monotonic() - event[1]["sent"])
+            self.late.append(running(event[1]["sent"]))
             history.updates.append(Update(event[1]["userId"], event[1]["number"]))
 
         client.on_event = note

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import pytest
+from harness.clock import running
 from harness.http import Answer, assert_problem
 from harness.slow import post
 from harness.stack import ORIGIN, SERVICE, binary, intent
@@ -101,7 +102,7 @@ def test_a_handshake_that_does_not_go_on_is_closed(edge):
         begun = time.monotonic()
         client.sendall(b"\x16\x03\x01")
         assert client.recv(100) == b""
-        assert HEADER * 0.9 < time.monotonic() - begun < HEADER + 0.5
+        assert HEADER * 0.9 < time.monotonic() - begun and running(begun) < HEADER + 0.5
 
 
 def test_a_slow_header_by_tls_is_408(edge):
@@ -122,7 +123,7 @@ def test_many_streams_at_once(edge):
         for stream in streams:
             client.data(stream, body, end=True)
         answers = [client.answer(stream) for stream in streams]
-        assert time.monotonic() - begun < 10, "they are worked on together"
+        assert running(begun) < 10, "they are worked on together"
     assert {answer.status for answer in answers} == {201}
     assert [answer.headers["x-request-id"] for answer in answers] == [f"stream-{n}" for n in range(100)]
     assert len({answer.json()["id"] for answer in answers}) == 100
@@ -137,7 +138,7 @@ def test_a_slow_body_ends_its_stream_and_no_other(edge):
         client.data(patient, body, end=True)
         begun = time.monotonic()
         assert_problem(client.answer(slow), 408, "not_sent", instance=PATH)
-        assert time.monotonic() - begun < BODY + 0.5
+        assert running(begun) < BODY + 0.5
         assert client.answer(patient).status == 200, "a request that is worked on has all its time"
         client.until(lambda: slow in client.resets, 4)
 
@@ -148,7 +149,7 @@ def test_an_idle_connection_is_told_to_go(edge):
         assert client.answer(stream).status == 404
         begun = time.monotonic()
         client.until(lambda: client.goaway is not None)
-        assert IDLE * 0.9 < time.monotonic() - begun < IDLE + 1
+        assert IDLE * 0.9 < time.monotonic() - begun and running(begun) < IDLE + 1
         assert client.goaway == 0
 
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from harness.clock import running
 from harness.extra import SECRET, Client, Raw, edge_ws, token
 from harness.http import request
 from harness.processes import wait_until
@@ -93,7 +94,7 @@ def test_the_outcome_is_unknown_at_the_deadline(stack):
         wait_until(lambda: client.call("payment-intents.get", {"id": "none"})["status"] == 404, 10, "the bridge")
         start = time.monotonic()
         answer = client.call("payment-intents.create", intent("123", {"delayMs": 3000}))
-        assert 0.6 < time.monotonic() - start < 2
+        assert 0.6 < time.monotonic() - start and running(start) < 2
         problem(answer, 504, "deadline", "unknown")
 
 
@@ -164,7 +165,7 @@ def test_a_socket_that_goes_takes_its_requests_along(stack):
             problem(client.call("payment-intents.get", {"id": "none"}), 503, "too-many-requests-in-flight")
         start = time.monotonic()
         wait_until(lambda: client.call("payment-intents.get", {"id": "none"})["status"] == 404, 2, "room for a request")
-        assert time.monotonic() - start < 2
+        assert running(start) < 2
         process.stop()
         summary = process.summary()
         assert int(summary["refusedRequests"]["too-many-requests-in-flight"]) >= 1 and int(summary["requests"]) >= 3
@@ -179,7 +180,7 @@ def test_a_bridge_that_goes_and_comes_back(stack, client):
     stack.bridge.kill()
     start = time.monotonic()
     problem(client.call("payment-intents.get", {"id": "none"}), 503, "bridge-unavailable")
-    assert time.monotonic() - start < 1, "at once, not at the deadline"
+    assert running(start) < 1, "at once, not at the deadline"
     stack.bridge.start()
     stack.wait_started(stack.bridge)
     wait_until(lambda: client.call("payment-intents.get", {"id": "none"})["status"] == 404, 10, "the next bridge")

@@ -10,7 +10,9 @@ from .processes import Process, ProcessFailure, wait_until
 from .stack import binary
 from .wire import Connection, WebSocket
 
-INTERVAL, TIMEOUT = 0.3, 0.2
+#: Of heartbeats (s). The time-out is longer than a shared machine usually stands still.
+INTERVAL, TIMEOUT = 0.3, 0.5
+HEARTBEATS = {"ping_interval": int(INTERVAL * 1000), "ping_timeout": int(TIMEOUT * 1000)}
 SEPARATOR = "\x1e"
 
 

@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from .clock import running
+
 
 class ProcessFailure(AssertionError):
     pass
@@ -29,13 +31,13 @@ def free_port() -> int:
 
 
 def wait_until(check, seconds: float, what: str, pause: float = 0.02):
-    """Returns the first true result of `check`; fails with `what` after `seconds`."""
-    end = time.monotonic() + seconds
+    """Returns the first true result of `check`; fails with `what` after `seconds` in which the machine ran."""
+    begun = time.monotonic()
     while True:
         result = check()
         if result:
             return result
-        if time.monotonic() >= end:
+        if running(begun) >= seconds:
             raise ProcessFailure(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(pause)
 
