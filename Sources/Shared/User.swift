@@ -1,8 +1,22 @@
+import Foundation
 public import NIOCore
 public import RawJSON
 
 /// A user as services and clients name them: compared as a string, so that 123 and "123" are the same user.
 public enum UserID {
+    /// Why a text is no user's id; the raw values are codes for clients.
+    public enum Fault: String, Sendable, CustomStringConvertible {
+        case length = "user-id-too-long"
+        case normalization = "user-id-not-normalized"
+
+        public var description: String {
+            switch self {
+            case .length: "is longer than \(UserID.longest) bytes"
+            case .normalization: "is not in Unicode's normalization form C"
+            }
+        }
+    }
+
     /// Bytes; ids become parts of Redis keys.
     public static let longest = 256
 
@@ -12,7 +26,21 @@ public enum UserID {
         return text
     }
 
-    public static func isValid(_ text: String) -> Bool { (1...longest).contains(text.utf8.count) }
+    public static func isValid(_ text: String) -> Bool { !text.isEmpty && fault(text) == nil }
+
+    /// Nil for the empty text too, which names nobody.
+    public static func fault(_ text: String) -> Fault? {
+        if text.utf8.count > longest { return .length }
+        return text.isNormalized ? nil : .normalization
+    }
+}
+
+extension String {
+    /// Whether it is in normalization form C (Unicode Standard Annex #15). Strings that are, are equal only when their bytes
+    /// are; of others Swift takes some for the same that Redis, Kafka and services tell apart, such as "K" and the Kelvin sign.
+    public var isNormalized: Bool {
+        utf8.allSatisfy { $0 < 0x80 } || utf8.elementsEqual(precomposedStringWithCanonicalMapping.utf8)
+    }
 }
 
 /// What Redis holds for each user. The braces put both keys of a user into one slot of a cluster.

@@ -154,9 +154,7 @@ final class UserGateway: SocketIODelegate {
             ])
             return
         }
-        guard UserID.isValid(userID) else {
-            return refuse(SocketIdentity.tooLong, ack)
-        }
+        if let fault = UserID.fault(userID) { return refuse(SocketIdentity.invalid(fault), ack) }
         // A token has said who this is.
         guard authenticator == nil || user == userID else { return refuse(SocketIdentity.mismatch, ack) }
         register(userID, ack, socket)

@@ -72,6 +72,11 @@ import Testing
         #expect(check(claims(257)) == .failure(.noUser))
     }
 
+    @Test func aUserIDThatIsNotNormalizedCouldBeTakenForAnothers() {
+        #expect(check(#"{"sub":"\u00e9","exp":1700000060}"#).isSuccess)
+        #expect(check(#"{"sub":"\u212aim","exp":1700000060}"#) == .failure(.noUser))
+    }
+
     @Test func issuerAndAudienceAreComparedWhenTheyAreSet() {
         let claims = #"{"sub":"u","exp":1700000060,"iss":"https://id","aud":["a","b"]}"#
         #expect(check(claims).isSuccess)

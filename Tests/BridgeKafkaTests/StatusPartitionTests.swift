@@ -78,6 +78,7 @@ import Testing
         (nil, "the value is null"), ("[1]", "not a JSON object"), ("no json", "not a JSON object"),
         ("{}", "no user"), (#"{"userId":""}"#, "no user"), (#"{"userId":{"id":1}}"#, "no user"),
         (#"{"userId":"\#(String(repeating: "x", count: 257))"}"#, "longer than 256"),
+        (#"{"userId":"\u212aim"}"#, "normalization form C"),
     ]
 
     @Test(arguments: dead)

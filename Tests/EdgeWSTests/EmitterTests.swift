@@ -79,6 +79,13 @@ import Testing
         }
     }
 
+    @Test func aRoomThatSwiftTakesForAnotherIsRefused() {
+        for option in ["rooms", "except"] {
+            let refused = refusal(message(options: .map([(option, .array(["a", "user:\u{212A}im"]))])))
+            #expect(refused == "a room's name is not in Unicode's normalization form C")
+        }
+    }
+
     @Test func roomsAndExceptAreSets() throws {
         let audience = try read(
             message(options: ["rooms": ["a", "b", "a"], "except": ["c"], "flags": ["volatile": .hex("c3")]])

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import Shared
 import Testing
 
 @testable import Authentication
@@ -32,7 +33,9 @@ import Testing
         #expect(try identity(request(query: "userId=")).get().userID == nil)
         #expect(try identity(request(auth: #"{"token":7}"#)).get().expiresAt == nil)
         let long = identity(request(query: "userId=" + String(repeating: "u", count: 257)))
-        #expect(long == .failure(SocketIdentity.tooLong))
+        #expect(long == .failure(SocketIdentity.invalid(.length)))
+        let kelvin = identity(request(query: "userId=%E2%84%AAim"))
+        #expect(kelvin == .failure(SocketIdentity.invalid(.normalization)))
     }
 
     @Test func theTokenIsLookedForInThePayloadThenTheQueryThenTheHeader() throws {

@@ -21,6 +21,12 @@ import Testing
         #expect(problem?.faults.map(\.pointer) == (isFine ? nil : ["/userId"]))
     }
 
+    @Test func whatServicesTellApartIsNotTheSameUser() {
+        #expect(throws: Problem.self) {
+            try RequestRules.checkUser(ByteBuffer(string: #"{"userId":"\u212aim"}"#), is: "Kim", maxDepth: 64)
+        }
+    }
+
     @Test func anIntegerIsTheUserOfItsDigits() throws {
         try RequestRules.checkUser(ByteBuffer(string: #"{"userId":123}"#), is: "123", maxDepth: 64)
     }

@@ -47,6 +47,16 @@ import Testing
         #expect(!UserID.isValid(String(repeating: "x", count: 257)))
     }
 
+    @Test func idsThatSwiftTakesForEqualHaveTheSameBytes() {
+        // Swift compares by canonical equivalence; everybody else by bytes.
+        let names = [
+            "Kim", "\u{212A}im", "caf\u{E9}", "cafe\u{301}", "\u{3A9}", "\u{2126}", "a;b", "a\u{37E}b", "用户😀",
+        ]
+        #expect(names.filter { UserID.isValid($0) } == ["Kim", "caf\u{E9}", "\u{3A9}", "a;b", "用户😀"])
+        #expect(UserID.fault("\u{212A}im") == .normalization)
+        #expect(UserID.fault(String(repeating: "\u{E9}", count: 129)) == .length)
+    }
+
     @Test func channelsNameTheirUser() {
         #expect(UserKeys.userID(ofUpdates: UserKeys.updates("a}:b")) == "a}:b")
         #expect(UserKeys.userID(ofUpdates: UserKeys.history("a")) == nil)

@@ -27,8 +27,8 @@ enum StatusUpdate: Equatable {
                 reason: "no user in the field \(userField), the header \(Self.userHeader) or the key")
             return
         }
-        guard UserID.isValid(user) else {
-            self = .deadLetter(reason: "the user id is longer than \(UserID.longest) bytes")
+        if let fault = UserID.fault(user) {
+            self = .deadLetter(reason: "the user id \(fault)")
             return
         }
         let data = RawJSON.trimmed(value)

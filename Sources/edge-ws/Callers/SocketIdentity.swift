@@ -25,13 +25,15 @@ struct SocketIdentity: Equatable {
         }
     }
 
-    static let tooLong = Refusal(
-        code: "user-id-too-long", message: "userId is longer than \(UserID.longest) bytes")
     static let mismatch = Refusal(
         code: "user-mismatch", message: "The token is another user's than the one that is named.")
 
     static let tooMany = Refusal(
         code: "too-many-connections", message: "This user has too many connections already.")
+
+    static func invalid(_ fault: UserID.Fault) -> Refusal {
+        Refusal(code: fault.rawValue, message: "userId \(fault)")
+    }
 
     /// - Parameters:
     ///   - authenticator: nil when nobody has to say who they are by a token.
@@ -39,7 +41,7 @@ struct SocketIdentity: Equatable {
     init(_ request: ConnectRequest, authenticator: Authenticator?, now: Int64) throws(Refusal) {
         // An empty one is a page's that does not know its user yet.
         let named = request.query("userId").flatMap { $0.isEmpty ? nil : $0 }
-        if let named, !UserID.isValid(named) { throw Self.tooLong }
+        if let fault = named.flatMap(UserID.fault) { throw Self.invalid(fault) }
         guard let authenticator else {
             userID = named
             expiresAt = nil

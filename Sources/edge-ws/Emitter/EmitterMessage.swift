@@ -1,5 +1,6 @@
 import MessagePack
 import NIOCore
+import Shared
 import SocketIO
 
 /// Why a message is not delivered.
@@ -67,11 +68,16 @@ struct EmitterMessage: Equatable {
         _ option: String, _ options: [String: ByteBuffer]
     ) throws(EmitterFault) -> Set<String> {
         guard let bytes = options[option], !MessagePack.isNil(bytes) else { return [] }
-        return try read { () throws(MessagePackError) in
+        let rooms = try read { () throws(MessagePackError) in
             var rooms: Set<String> = []
             for room in try MessagePack.array(bytes) { rooms.insert(try MessagePack.string(room)) }
             return rooms
         }
+        // Another would be taken for the room of a user whose id is equal to it in Swift.
+        guard rooms.allSatisfy(\.isNormalized) else {
+            throw EmitterFault(reason: "a room's name is not in Unicode's normalization form C")
+        }
+        return rooms
     }
 
     private static func event(
