@@ -22,7 +22,7 @@ public struct OperationSettings: Sendable {
             "HTTP_BODY_LIMIT", default: 1_000_000, in: 1...67_108_864,
             help: "Largest request body (bytes); a larger one is answered 413.")
         depthLimit = reader.integer(
-            "JSON_DEPTH_LIMIT", default: 64, in: 1...256,
+            "JSON_DEPTH_LIMIT", default: 64, in: 1...BridgeLimits.maxDepth - 1,
             help: "How deeply the JSON of a request may be nested; deeper is answered 400.")
         let directory = reader.string(
             "SERVICES_DIR", default: "deploy/openapi",
