@@ -1,12 +1,17 @@
 """Idempotency-Key: one message for one key, whatever happens in between, and the same answer for all."""
 
 import concurrent.futures
+import os
+import signal
 import time
 
 import pytest
 from harness.clock import running
 from harness.http import assert_problem
+from harness.network import network
 from harness.operations import key, late_answer, new_user, sent
+from harness.processes import wait_until
+from harness.rest import edge_http
 from harness.stack import intent
 
 
@@ -112,6 +117,41 @@ def test_without_redis_a_key_is_refused(stack):
     answer = stack.create(user, headers=headers)
     assert answer.status == 201 and "idempotent-replayed" not in answer.headers
     assert len(sent(stack, user)) == 2
+
+
+@pytest.mark.disturbs
+@pytest.mark.long
+def test_what_a_frozen_redis_finds_when_it_goes_on_is_forgotten(stack):
+    user, headers = new_user(), key()
+    os.kill(stack.redis.pid, signal.SIGSTOP)
+    try:
+        problem = assert_problem(stack.create(user, headers=headers, timeout=10), 503, "not_sent")
+        assert problem["type"].endswith("idempotency-unavailable")
+        time.sleep(12)
+    finally:
+        os.kill(stack.redis.pid, signal.SIGCONT)
+    wait_until(lambda: stack.create(user, headers=headers).status == 201, 10, "what was not sent is sent")
+    assert len(sent(stack, user)) == 1
+
+
+def test_what_reaches_redis_only_after_it_was_given_up_makes_no_record(stack):
+    user, headers = new_user(), key()
+    with network(stack.redis_host, stack.redis_port) as between, edge_http(
+        stack, "edge-http-cut", REDIS_HOST="127.0.0.1", REDIS_PORT=between.port,
+    ) as edge:
+        between.hold()
+        assert_problem(stack.create(user, headers=headers, port=edge.port, timeout=10), 503, "not_sent")
+
+        def given_up() -> list[str]:
+            return [name for name in stack.redis_cli("keys", "vy:operation:*").split() if stack.redis_cli("hexists", name, "forgotten") == "1"]
+
+        operations = wait_until(given_up, 15, "it is given up")
+        between.deliver()
+        time.sleep(0.3)
+        assert [stack.redis_cli("hkeys", name) for name in operations] == ["forgotten"]
+        answer = stack.create(user, headers=headers, port=edge.port)
+        assert answer.status == 201 and "idempotent-replayed" not in answer.headers, answer
+    assert len(sent(stack, user)) == 1
 
 
 def test_a_retry_gets_the_late_answer(stack):

@@ -10,8 +10,8 @@ import Telemetry
 final class OperationDelivery: Sendable {
     /// How much longer than its request a record says "in flight": the bridge's and Redis' share of the time.
     static let grace = Duration.seconds(1)
-    /// Pauses between attempts to remove the record of what was not sent.
-    private static let forgetPauses: [Duration] = [.milliseconds(500), .seconds(1), .seconds(2), .seconds(4)]
+    /// The longest pause between attempts to remove the record of what was not sent.
+    private static let longestForgetPause = Duration.seconds(4)
 
     /// What became of requests with a key.
     private enum Keyed: String, CaseIterable {
@@ -175,12 +175,13 @@ final class OperationDelivery: Sendable {
         if isDone == nil { forgetLater(key, id) }
     }
 
-    /// A record that stays although nothing was sent would make the client wait for an answer that cannot come.
+    /// Until Redis has answered, however long it is away: a record that stays although nothing was sent would make the client wait
+    /// for an answer that cannot come.
     private func forgetLater(_ key: IdempotencyKey, _ id: BridgeRequestID) {
         _ = background.submit { [store] in
-            for pause in Self.forgetPauses {
-                guard (try? await Task.sleep(for: pause)) != nil else { return }
-                if (try? await store.forget(key, id)) != nil { return }
+            var pause = Duration.milliseconds(500)
+            while (try? await Task.sleep(for: pause)) != nil, (try? await store.forget(key, id)) == nil {
+                pause = min(pause * 2, Self.longestForgetPause)
             }
         }
     }

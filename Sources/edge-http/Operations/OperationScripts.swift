@@ -5,13 +5,14 @@ import Shared
 ///
 /// A key's record is a hash: `body` (digest), `operation` (id), `until` (ms, Redis' own clock), and once it is answered
 /// `status`, `type` and `answer`. An operation is a hash: `caller`, `path`, `request`, `success`, `told` when a client knows of
-/// it, and `kind` and `reply` once it is answered (``KeptReply``).
+/// it, and `kind` and `reply` once it is answered (``KeptReply``). One that has `forgotten` was given up before Redis saw it.
 enum OperationScripts {
     /// KEYS: record, operation. ARGV: digest of the body, id, ms in flight, expiry (ms), caller, path, request id, status.
     static let begin =
         RedisScripts.now + """
             local record = redis.call('HMGET', KEYS[1], 'body', 'operation', 'until', 'status', 'type', 'answer')
             if not record[1] then
+              if redis.call('HEXISTS', KEYS[2], 'forgotten') == 1 then return {'forgotten'} end
               redis.call('HSET', KEYS[1], 'body', ARGV[1], 'operation', ARGV[2],
                 'until', string.format('%d', now + ARGV[3]))
               redis.call('PEXPIRE', KEYS[1], ARGV[4])
@@ -40,11 +41,16 @@ enum OperationScripts {
         return false
         """
 
-    /// KEYS: record, operation. ARGV: id.
+    /// KEYS: record, operation. ARGV: id, and for how long (ms) a ``begin`` of it may still be on its way.
     static let forget =
         """
         local record = redis.call('HMGET', KEYS[1], 'operation', 'status')
-        if record[1] ~= ARGV[1] or record[2] then return 0 end
+        if record[1] ~= ARGV[1] then
+          redis.call('HSET', KEYS[2], 'forgotten', '1')
+          redis.call('PEXPIRE', KEYS[2], ARGV[2])
+          return 0
+        end
+        if record[2] then return 0 end
         redis.call('DEL', KEYS[1])
         if redis.call('HEXISTS', KEYS[2], 'told') == 0 then redis.call('DEL', KEYS[2]) end
         return 1

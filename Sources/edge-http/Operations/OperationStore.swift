@@ -19,7 +19,8 @@ protocol OperationStore: Sendable {
         _ key: IdempotencyKey, _ id: BridgeRequestID, _ answer: StoredAnswer
     ) async throws(OperationStoreError) -> StoredAnswer
 
-    /// Removes the record of a key whose message was certainly not sent, so that a retry sends it.
+    /// Removes the record of a key whose message was certainly not sent, so that a retry sends it. A ``begin(_:_:lasting:)`` of the
+    /// same operation that comes only later makes none.
     func forget(_ key: IdempotencyKey, _ id: BridgeRequestID) async throws(OperationStoreError)
 
     /// Notes that a client is told of this operation, so that its late answer is kept for it.

@@ -8,6 +8,8 @@ struct RedisOperationStore: OperationStore {
     let redis: RedisClient
     /// How long a key and its answer, or an operation that a client was told of, are kept.
     let lifetime: Duration
+    /// Longer than a network that is away and comes back delivers what was sent before (RFC 1122 §4.2.3.5: at least 100 s).
+    private static let onItsWay = Duration.seconds(600)
 
     func begin(
         _ key: IdempotencyKey, _ head: OperationHead, lasting: Duration
@@ -17,6 +19,9 @@ struct RedisOperationStore: OperationStore {
             [
                 .text(key.body), .text(head.id.description), RedisArgument(lasting.milliseconds), expiry,
             ] + Self.fields(head))
+        if reply.items?.first?.text == "forgotten" {
+            throw OperationStoreError(reason: "the request was given up before", isWithoutEffect: true)
+        }
         guard let state = KeyState(reply) else {
             throw OperationStoreError(reason: "the record of a key is damaged")
         }
@@ -37,7 +42,8 @@ struct RedisOperationStore: OperationStore {
 
     func forget(_ key: IdempotencyKey, _ id: BridgeRequestID) async throws(OperationStoreError) {
         _ = try await run(
-            OperationScripts.forget, [key.redisKey, KeptReply.key(id)], [.text(id.description)])
+            OperationScripts.forget, [key.redisKey, KeptReply.key(id)],
+            [.text(id.description), RedisArgument(Self.onItsWay.milliseconds)])
     }
 
     func register(
