@@ -11,7 +11,7 @@ BRIDGE, EDGE_HTTP, EDGE_WS = (f"{UNITS}/vy-gateway-{name}@.service" for name in 
 COMPOSE, DOCKERFILE = "deploy/compose/compose.yaml", "deploy/docker/Dockerfile"
 ALERTS, DASHBOARD = "deploy/monitoring/alerts.yaml", "deploy/monitoring/grafana-dashboard.json"
 READINESS = """        readinessProbe:
-          httpGet: {path: /readyz, port: http-admin}
+          httpGet: {path: /livez, port: http-admin}
           periodSeconds: 2
           timeoutSeconds: 2
           failureThreshold: 3
@@ -61,6 +61,15 @@ MISTAKES = [
     ("kubernetes", f"{BASE}/common.env", "SHUTDOWN_TIMEOUT=10000", "SHUTDOWN_TIMEOUT=40000", "may need 44 s to stop"),
     ("kubernetes", f"{BASE}/edge-ws.yaml", "containerPort: 4142", "containerPort: 4141", "listens on [4042, 4142]"),
     ("kubernetes", f"{BASE}/edge-ws.yaml", READINESS, "", "has no readinessProbe"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", READINESS, READINESS.replace("livez", "readyz"), "edge-ws: loses its sessions while Redis is away"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", "httpGet: {path: /readyz, port: http-admin}", "httpGet: {path: /livez, port: http-admin}", "edge-ws: startupProbe is not /readyz: a rollout has to wait for Redis"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", "failureThreshold: 1800", "failureThreshold: 30", "edge-ws: is killed for what others lack: startupProbe waits 60 s"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "failureThreshold: 1800", "failureThreshold: 60", "bridge-kafka: is killed for what others lack: startupProbe waits 120 s"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", '"4140", /readyz, redis]', '"4140", /readyz]', "bridge-kafka: keeps REST from starting while Redis is away"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", '"4140", /readyz, redis]', '"4140", /livez]', "bridge-kafka: a rollout goes on without the broker"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", 'is-ready, "4140"', 'is-ready, "4141"', "startupProbe: asks port 4141, but the admin port of bridge-kafka is 4140"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "[is-ready, ", "[is-red, ", "startupProbe asks by another program than is-ready"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "httpGet: {path: /readyz, port: http-admin}", "httpGet: {path: /livez, port: http-admin}", "edge-http: gets requests without a bridge"),
     ("kubernetes", f"{BASE}/edge-http.yaml", "httpGet: {path: /livez, port: http-admin}\n          periodSeconds: 10", "httpGet: {path: /healthz, port: http}\n          periodSeconds: 10", "livenessProbe: asks port 4040"),
     ("kubernetes", f"{BASE}/edge-http.yaml", "enableServiceLinks: false", "enableServiceLinks: true", "a Service could set REDIS_PORT"),
     ("kubernetes", f"{BASE}/edge-http.yaml", "restartPolicy: Always", "", "the bridge is no native sidecar"),

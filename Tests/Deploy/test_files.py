@@ -1,6 +1,7 @@
 """The files under deploy: what the check says of them, and what the programs say that will read them."""
 
 import http.server
+import json
 import os
 import re
 import shutil
@@ -155,25 +156,32 @@ def test_compose_takes_its_file(profiles):
     says_nothing(run("docker-compose", "-f", DEPLOY / "compose/compose.yaml", *profiles, "config", "-q"))
 
 
-@pytest.mark.parametrize(("path", "status", "code"), [("/readyz", 200, 0), ("/readyz", 503, 1), ("/livez", 200, 0)])
-def test_is_ready(path, status, code):
+@pytest.mark.parametrize(("words", "status", "missing", "code"), [
+    ([], 200, [], 0), ([], 503, ["redis: away"], 1), (["/livez"], 200, [], 0),
+    (["/readyz", "redis"], 200, [], 0), (["/readyz", "redis"], 503, ["redis: away"], 0), (["/readyz", "redis"], 503, ['redis: "a", \\'], 0),
+    (["/readyz", "redis"], 503, ["kafka: not reached yet", "redis: away"], 1), (["/readyz", "redis"], 503, ["redis: away", "kafka: away"], 1),
+    (["/readyz", "redis"], 503, ["draining: SIGTERM"], 1), (["/readyz", "redis"], 500, ["redis: away"], 1),
+])
+def test_is_ready(words, status, missing, code):
     asked = []
 
     class Admin(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
+            body = json.dumps({"missing": missing, "ready": not missing}, separators=(",", ":")).encode()
             self.send_response(status)
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_):
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Admin) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
-        words = [] if path == "/readyz" else [path]
         assert run(DEPLOY / "docker/is-ready", server.server_port, *words).returncode == code
-    assert asked == [path]
-    assert run(DEPLOY / "docker/is-ready", server.server_port).returncode == 1, "nobody listens"
+    assert asked == [(words or ["/readyz"])[0]]
+    assert run(DEPLOY / "docker/is-ready", server.server_port, *words).returncode == 1, "nobody listens"
 
 
 # Kubernetes

@@ -1,7 +1,7 @@
 """What a workload of Kubernetes has to have around it, and a container in it."""
 
-from . import kubernetes_console
-from .instances import Instance, probe_findings
+from . import kubernetes_console, kubernetes_probes
+from .instances import Instance
 from .settings import PORTS, Settings
 
 
@@ -126,16 +126,8 @@ def container_findings(workload: dict, container: dict, own: Instance, settings:
     served = {own.admin_port(settings)} | ({own.port(settings)} if PORTS[own.process][0] else set())
     expect(set(ports.values()) == served, f"names the ports {sorted(ports.values())}, but listens on {sorted(served)}")
     expect(own.value("ADMIN_HOST", settings) == "0.0.0.0", "probes cannot reach its ADMIN_HOST")
-    # A sidecar's readiness would be the pod's: see edge-http.yaml.
-    is_sidecar = container.get("restartPolicy") == "Always"
-    for probe in ("startupProbe", "livenessProbe") + (() if is_sidecar else ("readinessProbe",)):
-        if probe not in container:
-            expect(False, f"has no {probe}")
-            continue
-        request = container[probe]["httpGet"]
-        found.extend(probe_findings(f"{own.where}: {probe}", ports.get(request["port"], request["port"]), request["path"], own, settings))
-    expect(container.get("livenessProbe", {}).get("httpGet", {}).get("path") == "/livez", "is killed for what others lack: livenessProbe is not /livez")
-    if not is_sidecar:
+    found.extend(kubernetes_probes.findings(container, own, ports, settings))
+    if not kubernetes_probes.is_sidecar(container):
         expect("preStop" in container.get("lifecycle", {}), "refuses clients before proxies know that it goes: no preStop")
     mounts = {mount["name"]: mount["mountPath"] for mount in container.get("volumeMounts", [])}
     volumes = {volume["name"]: volume for volume in pod_of(workload).get("volumes", [])}
