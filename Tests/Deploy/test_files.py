@@ -214,15 +214,18 @@ def test_nginx_takes_the_example(tmp_path, upstreams):
     assert done.returncode == 0, done.stderr
 
 
-def test_nginx_takes_the_example_of_the_migration(tmp_path):
+# A share as it is shown, none (the way back), and none as one might write it.
+@pytest.mark.parametrize(("share", "refusal"), [(r"\g<0>", ""), ("", ""), ("    0% edge_http;\n", 'invalid percent value "0%"')], ids=["there", "back", "zero"])
+def test_nginx_takes_the_example_of_the_migration(tmp_path, share, refusal):
     blocks = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/migrating-from-nestjs.md").read_text(), re.S)
     folder = shutil.copytree(DEPLOY / "proxies/nginx", tmp_path / "nginx")
     kept = (folder / "locations.conf").read_text().partition("location @edge_away")
     (folder / "locations.conf").write_text(blocks.pop() + kept[1] + kept[2])
-    (folder / "upstreams.conf").write_text((folder / "upstreams.conf").read_text() + blocks.pop())
-    assert not blocks
+    shares, count = re.subn(r"^ *\d+% .*\n", share, blocks.pop(), flags=re.M)
+    assert count == 2 and not blocks
+    (folder / "upstreams.conf").write_text((folder / "upstreams.conf").read_text() + shares)
     done = run("nginx", "-t", "-q", "-c", folder / "nginx.conf", "-g", f"lock_file {tmp_path}/lock;")
-    assert done.returncode == 0, done.stderr
+    assert refusal in done.stderr and (done.returncode == 0) == (not refusal), done.stderr
 
 
 def test_haproxy_takes_the_example():
