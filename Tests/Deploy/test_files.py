@@ -112,6 +112,11 @@ def test_systemd_makes_the_users(installed):
         assert f"Creating user '{name}' " in said and f"with UID {number} " in said, said
 
 
+def test_what_the_documents_call_is_installed(installed):
+    called = set(re.findall(r"^(/usr/local/\S+)", (ROOT / "docs/deployment.md").read_text(), re.M))
+    assert called and all(os.access(installed / path[1:], os.X_OK) for path in called)
+
+
 def test_a_loose_sandbox_is_not_let_through(installed, tmp_path):
     root = shutil.copytree(installed, tmp_path / "root")
     (root / "etc/systemd/system/vy-gateway-@.service.d/10-sandbox.conf").unlink()
