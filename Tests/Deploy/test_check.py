@@ -133,6 +133,8 @@ MISTAKES = [
     ("monitoring", "deploy/monitoring/alerts.test.yaml", "- alertname: VyGatewayMemory", "- alertname: VyGatewayDown", "VyGatewayMemory is never provoked"),
     ("monitoring", "deploy/monitoring/prometheus.yaml", "127.0.0.1:14050", "127.0.0.1:4050", "scrapes other ports of edge-http"),
     ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "vy-gateway;.*admin", "vy-gateway;http.*", "not its admin port"),
+    ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "Pending|Running", "Running", "prometheus-kubernetes.yaml: scrapes pods that are Running, not"),
+    ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "Pending|Running", ".+", "scrapes pods that are Pending, Running, Succeeded"),
     ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "vy-gateway-$1", "$1", "its jobs are bridge-kafka, edge-http, edge-ws, not"),
     ("monitoring", f"{BASE}/edge-ws.yaml", "limits: {memory: 1Gi}", "limits: {memory: 2Gi}", "edge-ws may have 2Gi, not 1024 MiB"),
     ("monitoring", DASHBOARD, "socketio_upgrades_total", "socketio_upgrade_total", "socketio_upgrade_total is not in docs/metrics.md"),
