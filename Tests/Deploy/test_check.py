@@ -11,7 +11,7 @@ BRIDGE, EDGE_HTTP, EDGE_WS = (f"{UNITS}/vy-gateway-{name}@.service" for name in 
 COMPOSE, DOCKERFILE = "deploy/compose/compose.yaml", "deploy/docker/Dockerfile"
 ALERTS, DASHBOARD = "deploy/monitoring/alerts.yaml", "deploy/monitoring/grafana-dashboard.json"
 READINESS = """        readinessProbe:
-          httpGet: {path: /readyz, port: http-admin}
+          httpGet: {path: /livez, port: http-admin}
           periodSeconds: 2
           timeoutSeconds: 2
           failureThreshold: 3
@@ -38,6 +38,10 @@ MISTAKES = [
     ("systemd", "deploy/systemd/etc/bridge@4150.env", "PARTITION=1", "PARTITION=0", "KAFKA_REPLY_PARTITION 0 is another bridge's"),
     ("systemd", "deploy/systemd/etc/edge-http.env", "http://127.0.0.1:14043", "http://127.0.0.1:14044", "CONSOLE_PEERS and the admin ports differ: http://127.0.0.1:14043, http://127.0.0.1:14044"),
     ("systemd", "docs/deployment.md", "vy-gateway-edge-ws@4043", "", "fewer than two of vy-gateway-edge-ws@"),
+    ("systemd", "docs/deployment.md", "restart vy-gateway-bridge@4140 vy-gateway-bridge@4150 ", "restart vy-gateway-bridge@4140 ", "an upgrade does not restart vy-gateway-bridge@4150"),
+    ("systemd", "docs/deployment.md", "@4150 vy-gateway-edge-http@4040 vy-gateway-edge-http@4050 \\\n    vy-gateway-edge-ws@4042 vy-gateway-edge-ws@4043\n```", "@4150 vy-gateway-edge-ws@4042 vy-gateway-edge-ws@4043 vy-gateway-edge-http@4040 vy-gateway-edge-http@4050\n```", "an upgrade does not go from bridges over edge-http to edge-ws"),
+    ("systemd", "deploy/systemd/restart", 'echo "1$port"', 'echo "$port"', "restart: asks http://127.0.0.1:4040/readyz for vy-gateway-edge-http@4040, not http://127.0.0.1:14040/readyz"),
+    ("systemd", "deploy/systemd/restart", 'systemctl restart "$unit"', 'systemctl try-restart "$unit"', "restart: does not restart vy-gateway-bridge@4140"),
     ("dockerfile", DOCKERFILE, "EXPOSE 4042 4142", "EXPOSE 4042 4143", "edge-ws exposes other ports than [4042, 4142]"),
     ("dockerfile", DOCKERFILE, "USER 871:871", "", "bridge-kafka does not run as a user other than root"),
     ("dockerfile", DOCKERFILE, "deploy/docker/is-ready ", "deploy/docker/is-red ", "copies deploy/docker/is-red, which does not exist"),
@@ -61,6 +65,15 @@ MISTAKES = [
     ("kubernetes", f"{BASE}/common.env", "SHUTDOWN_TIMEOUT=10000", "SHUTDOWN_TIMEOUT=40000", "may need 44 s to stop"),
     ("kubernetes", f"{BASE}/edge-ws.yaml", "containerPort: 4142", "containerPort: 4141", "listens on [4042, 4142]"),
     ("kubernetes", f"{BASE}/edge-ws.yaml", READINESS, "", "has no readinessProbe"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", READINESS, READINESS.replace("livez", "readyz"), "edge-ws: loses its sessions while Redis is away"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", "httpGet: {path: /readyz, port: http-admin}", "httpGet: {path: /livez, port: http-admin}", "edge-ws: startupProbe is not /readyz: a rollout has to wait for Redis"),
+    ("kubernetes", f"{BASE}/edge-ws.yaml", "failureThreshold: 1800", "failureThreshold: 30", "edge-ws: is killed for what others lack: startupProbe waits 60 s"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "failureThreshold: 1800", "failureThreshold: 60", "bridge-kafka: is killed for what others lack: startupProbe waits 120 s"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", '"4140", /readyz, redis]', '"4140", /readyz]', "bridge-kafka: keeps REST from starting while Redis is away"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", '"4140", /readyz, redis]', '"4140", /livez]', "bridge-kafka: a rollout goes on without the broker"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", 'is-ready, "4140"', 'is-ready, "4141"', "startupProbe: asks port 4141, but the admin port of bridge-kafka is 4140"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "[is-ready, ", "[is-red, ", "startupProbe asks by another program than is-ready"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "httpGet: {path: /readyz, port: http-admin}", "httpGet: {path: /livez, port: http-admin}", "edge-http: gets requests without a bridge"),
     ("kubernetes", f"{BASE}/edge-http.yaml", "httpGet: {path: /livez, port: http-admin}\n          periodSeconds: 10", "httpGet: {path: /healthz, port: http}\n          periodSeconds: 10", "livenessProbe: asks port 4040"),
     ("kubernetes", f"{BASE}/edge-http.yaml", "enableServiceLinks: false", "enableServiceLinks: true", "a Service could set REDIS_PORT"),
     ("kubernetes", f"{BASE}/edge-http.yaml", "restartPolicy: Always", "", "the bridge is no native sidecar"),
@@ -75,7 +88,9 @@ MISTAKES = [
     ("kubernetes", f"{BASE}/network.yaml", "matchLabels: {app.kubernetes.io/name: vy-gateway-edge-http}\n  policyTypes: [Egress]", "matchLabels: {app.kubernetes.io/part-of: vy-gateway}\n  policyTypes: [Egress]", "edge-ws: may connect to"),
     ("kubernetes", f"{BASE}/network.yaml", "port: 4318", "port: 4317", "but needs [('kube-system', 53), ('opentelemetry', 4318)"),
     ("kubernetes", f"{BASE}/common.env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector.opentelemetry.svc.cluster.local:4318\n", "", "may connect to"),
-    ("kubernetes", f"{BASE}/network.yaml", "ports: [{protocol: TCP, port: bridge-admin}, {protocol: TCP, port: http-admin}]", "ports: [{protocol: TCP, port: http-admin}]", "the console may connect at [4141], but needs [4140, 4141]"),
+    ("kubernetes", f"{BASE}/network.yaml", "  - from:\n    - podSelector: {matchLabels: {app.kubernetes.io/name: vy-gateway-edge-http}}\n    ports: [{protocol: TCP, port: 4140}, {protocol: TCP, port: 4141}]", "  - from:\n    - podSelector: {matchLabels: {app.kubernetes.io/name: vy-gateway-edge-http}}\n    ports: [{protocol: TCP, port: 4141}]", "the console may connect at [4141], but needs [4140, 4141]"),
+    ("kubernetes", f"{BASE}/network.yaml", "  - from:\n    - podSelector: {matchLabels: {app.kubernetes.io/name: vy-gateway-edge-http}}\n    ports: [{protocol: TCP, port: 4140}", "  - from:\n    - podSelector: {matchLabels: {app.kubernetes.io/name: vy-gateway-edge-http}}\n    ports: [{protocol: TCP, port: bridge-admin}", "bridge-admin is a port of an init container"),
+    ("kubernetes", f"{BASE}/edge-http.yaml", "targetPort: 4140", "targetPort: bridge-admin", "bridge-admin is a port of an init container"),
     ("kubernetes", f"{BASE}/network.yaml", "ports: [{protocol: TCP, port: 4142}]", "ports: [{protocol: TCP, port: 4042}]", "may connect to the pods [('vy-gateway-edge-http', 4140)"),
     ("kubernetes", f"{BASE}/edge-ws.yaml", "  publishNotReadyAddresses: true\n", "", "edge-ws: has no headless Service of its own for the console"),
     ("kubernetes", f"{BASE}/edge-ws.yaml", "port: 4142, targetPort: http-admin", "port: 4142, targetPort: http", "leads to {4142: 4042}, not to [4142]"),
@@ -120,6 +135,8 @@ MISTAKES = [
     ("monitoring", "deploy/monitoring/alerts.test.yaml", "- alertname: VyGatewayMemory", "- alertname: VyGatewayDown", "VyGatewayMemory is never provoked"),
     ("monitoring", "deploy/monitoring/prometheus.yaml", "127.0.0.1:14050", "127.0.0.1:4050", "scrapes other ports of edge-http"),
     ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "vy-gateway;.*admin", "vy-gateway;http.*", "not its admin port"),
+    ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "Pending|Running", "Running", "prometheus-kubernetes.yaml: scrapes pods that are Running, not"),
+    ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "Pending|Running", ".+", "scrapes pods that are Pending, Running, Succeeded"),
     ("monitoring", "deploy/monitoring/prometheus-kubernetes.yaml", "vy-gateway-$1", "$1", "its jobs are bridge-kafka, edge-http, edge-ws, not"),
     ("monitoring", f"{BASE}/edge-ws.yaml", "limits: {memory: 1Gi}", "limits: {memory: 2Gi}", "edge-ws may have 2Gi, not 1024 MiB"),
     ("monitoring", DASHBOARD, "socketio_upgrades_total", "socketio_upgrade_total", "socketio_upgrade_total is not in docs/metrics.md"),

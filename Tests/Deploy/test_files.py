@@ -1,6 +1,7 @@
 """The files under deploy: what the check says of them, and what the programs say that will read them."""
 
 import http.server
+import json
 import os
 import re
 import shutil
@@ -111,6 +112,11 @@ def test_systemd_makes_the_users(installed):
         assert f"Creating user '{name}' " in said and f"with UID {number} " in said, said
 
 
+def test_what_the_documents_call_is_installed(installed):
+    called = set(re.findall(r"^(/usr/local/\S+)", (ROOT / "docs/deployment.md").read_text(), re.M))
+    assert called and all(os.access(installed / path[1:], os.X_OK) for path in called)
+
+
 def test_a_loose_sandbox_is_not_let_through(installed, tmp_path):
     root = shutil.copytree(installed, tmp_path / "root")
     (root / "etc/systemd/system/vy-gateway-@.service.d/10-sandbox.conf").unlink()
@@ -155,25 +161,32 @@ def test_compose_takes_its_file(profiles):
     says_nothing(run("docker-compose", "-f", DEPLOY / "compose/compose.yaml", *profiles, "config", "-q"))
 
 
-@pytest.mark.parametrize(("path", "status", "code"), [("/readyz", 200, 0), ("/readyz", 503, 1), ("/livez", 200, 0)])
-def test_is_ready(path, status, code):
+@pytest.mark.parametrize(("words", "status", "missing", "code"), [
+    ([], 200, [], 0), ([], 503, ["redis: away"], 1), (["/livez"], 200, [], 0),
+    (["/readyz", "redis"], 200, [], 0), (["/readyz", "redis"], 503, ["redis: away"], 0), (["/readyz", "redis"], 503, ['redis: "a", \\'], 0),
+    (["/readyz", "redis"], 503, ["kafka: not reached yet", "redis: away"], 1), (["/readyz", "redis"], 503, ["redis: away", "kafka: away"], 1),
+    (["/readyz", "redis"], 503, ["draining: SIGTERM"], 1), (["/readyz", "redis"], 500, ["redis: away"], 1),
+])
+def test_is_ready(words, status, missing, code):
     asked = []
 
     class Admin(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
+            body = json.dumps({"missing": missing, "ready": not missing}, separators=(",", ":")).encode()
             self.send_response(status)
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_):
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Admin) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
-        words = [] if path == "/readyz" else [path]
         assert run(DEPLOY / "docker/is-ready", server.server_port, *words).returncode == code
-    assert asked == [path]
-    assert run(DEPLOY / "docker/is-ready", server.server_port).returncode == 1, "nobody listens"
+    assert asked == [(words or ["/readyz"])[0]]
+    assert run(DEPLOY / "docker/is-ready", server.server_port, *words).returncode == 1, "nobody listens"
 
 
 # Kubernetes
@@ -206,15 +219,18 @@ def test_nginx_takes_the_example(tmp_path, upstreams):
     assert done.returncode == 0, done.stderr
 
 
-def test_nginx_takes_the_example_of_the_migration(tmp_path):
+# A share as it is shown, none (the way back), and none as one might write it.
+@pytest.mark.parametrize(("share", "refusal"), [(r"\g<0>", ""), ("", ""), ("    0% edge_http;\n", 'invalid percent value "0%"')], ids=["there", "back", "zero"])
+def test_nginx_takes_the_example_of_the_migration(tmp_path, share, refusal):
     blocks = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/migrating-from-nestjs.md").read_text(), re.S)
     folder = shutil.copytree(DEPLOY / "proxies/nginx", tmp_path / "nginx")
     kept = (folder / "locations.conf").read_text().partition("location @edge_away")
     (folder / "locations.conf").write_text(blocks.pop() + kept[1] + kept[2])
-    (folder / "upstreams.conf").write_text((folder / "upstreams.conf").read_text() + blocks.pop())
-    assert not blocks
+    shares, count = re.subn(r"^ *\d+% .*\n", share, blocks.pop(), flags=re.M)
+    assert count == 2 and not blocks
+    (folder / "upstreams.conf").write_text((folder / "upstreams.conf").read_text() + shares)
     done = run("nginx", "-t", "-q", "-c", folder / "nginx.conf", "-g", f"lock_file {tmp_path}/lock;")
-    assert done.returncode == 0, done.stderr
+    assert refusal in done.stderr and (done.returncode == 0) == (not refusal), done.stderr
 
 
 def test_haproxy_takes_the_example():

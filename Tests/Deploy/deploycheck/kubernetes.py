@@ -10,6 +10,7 @@ import yaml
 
 from . import dockerfile, kubernetes_console, kubernetes_rules
 from .instances import Instance, environment_findings, neighbour_findings
+from .kubernetes_probes import is_sidecar
 from .settings import LAST_SECONDS, PROCESSES, Settings
 
 # What the downward API gives to the first pod of a workload.
@@ -76,10 +77,6 @@ class Overlay:
 
 def process(container: dict) -> str:
     return container["image"].split(":")[0].rsplit("/", 1)[-1]
-
-
-def is_sidecar(container: dict) -> bool:
-    return container.get("restartPolicy") == "Always"
 
 
 def containers(pod: dict) -> list[dict]:

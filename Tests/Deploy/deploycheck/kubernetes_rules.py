@@ -1,7 +1,8 @@
 """What a workload of Kubernetes has to have around it, and a container in it."""
 
-from . import kubernetes_console
-from .instances import Instance, probe_findings
+from . import kubernetes_console, kubernetes_probes
+from .instances import Instance
+from .kubernetes_probes import is_sidecar
 from .settings import PORTS, Settings
 
 
@@ -40,11 +41,20 @@ def workload_findings(overlay, workload: dict, pairs: list[tuple[dict, Instance]
     found += scaler_findings(overlay, workload, processes, settings)
     found += service_findings(overlay, workload, labels, processes, settings)
     found += policy_findings(overlay, workload, labels, processes, settings)
+    for port in sorted(used_ports(overlay, labels) & {port["name"] for container, _ in pairs if is_sidecar(container) for port in container["ports"]}):
+        expect(False, f"{port} is a port of an init container, whose name not every network plugin finds: use its number")
     for volume in pod.get("volumes", []):
         if "kafka" in volume.get("secret", {}).get("secretName", ""):
             users = [container["name"] for container, _ in pairs if any(mount["name"] == volume["name"] for mount in container.get("volumeMounts", []))]
             expect(users == ["bridge-kafka"], f"Kafka's secret is mounted into {users}")
     return found
+
+
+def used_ports(overlay, labels: dict) -> set[int | str]:
+    """Of these pods, as their Services and NetworkPolicies write them."""
+    services = [s["spec"] for s in overlay.kind("Service") if selects(s["spec"]["selector"], labels)]
+    policies = [p["spec"] for p in overlay.kind("NetworkPolicy") if selects(p["spec"]["podSelector"]["matchLabels"], labels)]
+    return {port["targetPort"] for s in services for port in s["ports"]} | {port["port"] for p in policies for rule in p.get("ingress", []) for port in rule["ports"]}
 
 
 def scaler_findings(overlay, workload: dict, processes: dict, settings: Settings) -> list[str]:
@@ -126,16 +136,8 @@ def container_findings(workload: dict, container: dict, own: Instance, settings:
     served = {own.admin_port(settings)} | ({own.port(settings)} if PORTS[own.process][0] else set())
     expect(set(ports.values()) == served, f"names the ports {sorted(ports.values())}, but listens on {sorted(served)}")
     expect(own.value("ADMIN_HOST", settings) == "0.0.0.0", "probes cannot reach its ADMIN_HOST")
-    # A sidecar's readiness would be the pod's: see edge-http.yaml.
-    is_sidecar = container.get("restartPolicy") == "Always"
-    for probe in ("startupProbe", "livenessProbe") + (() if is_sidecar else ("readinessProbe",)):
-        if probe not in container:
-            expect(False, f"has no {probe}")
-            continue
-        request = container[probe]["httpGet"]
-        found.extend(probe_findings(f"{own.where}: {probe}", ports.get(request["port"], request["port"]), request["path"], own, settings))
-    expect(container.get("livenessProbe", {}).get("httpGet", {}).get("path") == "/livez", "is killed for what others lack: livenessProbe is not /livez")
-    if not is_sidecar:
+    found.extend(kubernetes_probes.findings(container, own, ports, settings))
+    if not is_sidecar(container):
         expect("preStop" in container.get("lifecycle", {}), "refuses clients before proxies know that it goes: no preStop")
     mounts = {mount["name"]: mount["mountPath"] for mount in container.get("volumeMounts", [])}
     volumes = {volume["name"]: volume for volume in pod_of(workload).get("volumes", [])}

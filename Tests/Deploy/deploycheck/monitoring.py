@@ -111,6 +111,8 @@ def dashboard_findings(root: Path, families: dict) -> list[str]:
     return found + [f"dashboard: does not show {name}" for name in sorted(unseen)]
 
 
+# Of a pod, in Kubernetes.
+PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 # Of use when something is looked for, and for the variables.
 UNSHOWN = {
     "vy_gateway_build_info", "process_virtual_memory_bytes", "process_start_time_seconds", "process_threads", "vy_gateway_bridge_link_requests_total",
@@ -133,6 +135,9 @@ def target_findings(root: Path, settings: Settings) -> list[str]:
     job, = yaml.safe_load((root / "deploy/monitoring/prometheus-kubernetes.yaml").read_text())["scrape_configs"]
     keep = next(rule for rule in job["relabel_configs"] if "__meta_kubernetes_pod_container_port_name" in rule["source_labels"])
     name = next(rule for rule in job["relabel_configs"] if rule.get("target_label") == "job")
+    phases = next(rule["regex"] for rule in job["relabel_configs"] if rule["source_labels"] == ["__meta_kubernetes_pod_phase"])
+    if (kept := [phase for phase in PHASES if re.fullmatch(phases, phase)]) != ["Pending", "Running"]:
+        found.append(f"prometheus-kubernetes.yaml: scrapes pods that are {', '.join(kept)}, not those that are Pending (a bridge without a broker) or Running")
     for overlay in (kubernetes.Overlay(root, path) for path in kubernetes.overlays(root)):
         jobs = set()
         for workload in overlay.workloads():

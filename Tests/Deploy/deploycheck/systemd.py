@@ -4,6 +4,7 @@ import ipaddress
 import re
 from pathlib import Path
 
+from . import restart
 from .instances import Instance, console_findings, environment_findings, neighbour_findings, span
 from .settings import Settings
 
@@ -82,7 +83,7 @@ def findings(root: Path, settings: Settings) -> list[str]:
     ports = [port for own in all_instances for port in listens(own, settings)]
     found += [f"systemd: two processes listen on {port}" for port in sorted({port for port in ports if ports.count(port) > 1})]
     hosts = [("127.0.0.1", own) for own in all_instances]
-    return found + neighbour_findings(all_instances, settings) + console_findings(hosts, settings)
+    return found + neighbour_findings(all_instances, settings) + console_findings(hosts, settings) + restart.findings(root, all_instances, settings)
 
 
 def listens(own: Instance, settings: Settings) -> list[int]:
