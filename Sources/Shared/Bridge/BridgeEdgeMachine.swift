@@ -97,8 +97,7 @@ struct BridgeEdgeMachine<Waiter> {
 
     /// A request could not be written because its frame is longer than the bridge takes.
     mutating func frameRefused(_ id: BridgeRequestID, bytes: Int, _ now: NIODeadline) -> [Action] {
-        let failure = BridgeFailure(.tooLarge, message: "the frame would have \(bytes) bytes")
-        return finish(id, .failure(failure), now)
+        finish(id, .failure(BridgeFailure(.tooLarge, message: "the frame would have \(bytes) bytes")), now)
     }
 
     /// Ends a request before its answer and tells the bridge.
@@ -334,7 +333,11 @@ struct BridgeEdgeMachine<Waiter> {
         var resumed: [String?: [BridgeMessage.Resume]] = [:]
         var actions: [Action] = []
         while link.inFlight < link.window, let id = unattached.popFirst() {
-            guard let entry = pending[id], entry.connection == nil else { continue }
+            guard let entry = pending[id] else {
+                // It was given up meanwhile; the bridge keeps a reply for who asks later.
+                actions.append(.send(connection, .cancel(id: id, .deadline)))
+                continue
+            }
             pending[id]?.connection = connection
             link.inFlight += 1
             if entry.isUnsent {

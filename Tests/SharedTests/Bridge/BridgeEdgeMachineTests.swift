@@ -138,6 +138,20 @@ private func json(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
         #expect(edge.sent.last == .cancel(id: id, .deadline))
     }
 
+    @Test func whatWasGivenUpWithoutABridgeIsToldToTheNext() {
+        var edge = Edge.ready()
+        let id = edge.submit("a", timeout: .seconds(2))
+        let other = edge.submit("b", timeout: .seconds(60))
+        edge.lose(1)
+        edge.pass(.seconds(2))
+        #expect(edge.failure("a")?.code == "deadline")
+        edge.sent = []
+        edge.pass(.seconds(1))
+        edge.connect(2)
+        #expect(edge.sent.contains(.cancel(id: id, .deadline)))
+        #expect(edge.sent.contains(.resume([.init(id: other, timeout: 57_000)], from: nil)))
+    }
+
     @Test func aValueWithoutItsEndIsTheAnswerAtTheDeadline() {
         var edge = Edge.ready()
         let id = edge.submit("a")
