@@ -58,23 +58,35 @@ import Testing
     @Test func socketsOfOneUserShareASubscription() {
         makeLive()
         #expect(text(users.join("a", waiter: 2)) == ["joined 2 at 2000-0"])
-        #expect(text(users.leave("a")) == [])
-        #expect(text(users.leave("a")) == ["unsubscribe a"])
-        #expect(text(users.leave("a")) == [])
+        #expect(text(users.leave("a", waiter: 1)) == [])
+        #expect(text(users.leave("a", waiter: 2)) == ["unsubscribe a"])
+        #expect(text(users.leave("a", waiter: 2)) == [])
         #expect(users.count == 0)
     }
 
-    @Test func leavingEarlyLeavesNobodyWaiting() {
+    @Test func whoLeavesOrHasWaitedLongEnoughIsToldNothing() {
         let joined = users.join("a", waiter: 1)
-        _ = users.join("a", waiter: 2)
-        _ = users.leave("a")
-        #expect(text(users.leave("a")) == ["unsubscribe a", "joined 1 at 0-0", "joined 2 at 0-0"])
+        for waiter in 2...4 { _ = users.join("a", waiter: waiter) }
+        _ = users.leave("a", waiter: 2)
+        users.giveUp("a", waiter: 3)
+        _ = users.readLast(update(0).id, of: "a", generation: generation(joined), clock: clock)
+        #expect(
+            text(users.subscribed("a")) == [
+                "joined 1 at 2000-0", "joined 4 at 2000-0", "read a after 2000-0",
+            ])
+        for waiter in [1, 3] { #expect(text(users.leave("a", waiter: waiter)) == []) }
+        #expect(text(users.leave("a", waiter: 4)) == ["unsubscribe a"], "who gave up is still counted")
+    }
+
+    @Test func anAnswerForSocketsThatAreGoneCountsNothing() {
+        let joined = users.join("a", waiter: 1)
+        #expect(text(users.leave("a", waiter: 1)) == ["unsubscribe a"])
         #expect(text(users.readLast(nil, of: "a", generation: generation(joined), clock: clock)) == [])
     }
 
     @Test func anAnswerForAnEarlierSubscriptionCountsNothing() {
         let first = users.join("a", waiter: 1)
-        _ = users.leave("a")
+        _ = users.leave("a", waiter: 1)
         let second = users.join("a", waiter: 2)
         #expect(
             text(users.readLast(update(0).id, of: "a", generation: generation(first), clock: clock)) == [])
@@ -183,14 +195,16 @@ import Testing
         #expect(missed(arrived) == [2])
     }
 
-    @Test func aReadThatFailsIsRepeatedAndASocketThatLeavesIsForgotten() {
+    @Test(arguments: [true, false]) func aReadThatFailsIsRepeatedUnlessItsSocketIsGone(_ leaves: Bool) {
         makeLive()
         let joined = users.join("a", waiter: 2, after: update(0).id)
         #expect(text(users.readMissed(nil, of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
         #expect(text(users.tick(now + .seconds(1))) == ["readMissed a after 2000-0"])
-        _ = users.leave("a")
-        #expect(text(users.leave("a")) == ["unsubscribe a", "joined 2 at 2000-0"])
+        #expect(text(users.readMissed(nil, of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
+        if leaves { _ = users.leave("a", waiter: 2) } else { users.giveUp("a", waiter: 2) }
+        #expect(text(users.tick(now + .seconds(2))) == [])
         #expect(text(users.readMissed([], of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
+        #expect(users.nextWakeUp == nil)
     }
 
     @Test func aLongGapIsReadInPages() {

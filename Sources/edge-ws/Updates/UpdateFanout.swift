@@ -10,10 +10,12 @@ import Synchronization
 /// What is emitted and who has arrived reach a socket in the order in which they came about, since all is done on the
 /// socket's event loop: so it gets all that is emitted after its arrival and nothing of before.
 final class UpdateFanout: Sendable {
-    typealias Machine = UserSubscriptions<EventLoopPromise<Arrival?>>
+    typealias Machine = UserSubscriptions<ObjectIdentifier>
 
     private final class State {
         var machine = Machine()
+        /// By socket, which joins one user at a time.
+        var joining: [ObjectIdentifier: EventLoopPromise<Arrival?>] = [:]
         var wakeUp: (deadline: NIODeadline, task: Scheduled<Void>)?
     }
 
@@ -48,22 +50,36 @@ final class UpdateFanout: Sendable {
     /// Counts one socket of the user.
     ///
     /// - Parameters:
+    ///   - socket: names it; it has left any user that it joined before.
     ///   - after: the last update that the socket's earlier connection has had; nil for a socket that begins anew.
     /// - Returns: how the socket comes to its updates; nil after `limit`: the subscription is then still to come, and
-    ///   brings along what was missed since now.
+    ///   brings along what was missed since now. Also nil for a socket that leaves.
     func join(
-        _ userID: String, after: StreamID? = nil, limit: TimeAmount
+        _ userID: String, socket: ObjectIdentifier, after: StreamID? = nil, limit: TimeAmount
     ) -> EventLoopFuture<Arrival?> {
         let promise = eventLoop.makePromise(of: Arrival?.self)
-        let timeout = eventLoop.scheduleTask(in: limit) { promise.succeed(nil) }
-        eventLoop.execute { self.update { $0.join(userID, waiter: promise, after: after) } }
+        let timeout = eventLoop.scheduleTask(in: limit) {
+            self.state.value.machine.giveUp(userID, waiter: socket)
+            self.told(socket, nil)
+        }
+        eventLoop.execute {
+            self.state.value.joining[socket] = promise
+            self.update { $0.join(userID, waiter: socket, after: after) }
+        }
         promise.futureResult.whenComplete { _ in timeout.cancel() }
         return promise.futureResult
     }
 
     /// Takes one socket of the user off the count.
-    func leave(_ userID: String) {
-        eventLoop.execute { self.update { $0.leave(userID) } }
+    func leave(_ userID: String, socket: ObjectIdentifier) {
+        eventLoop.execute {
+            self.update { $0.leave(userID, waiter: socket) }
+            self.told(socket, nil)
+        }
+    }
+
+    private func told(_ socket: ObjectIdentifier, _ arrival: Arrival?) {
+        state.value.joining.removeValue(forKey: socket)?.succeed(arrival)
     }
 
     /// On the event loop.
@@ -95,7 +111,7 @@ final class UpdateFanout: Sendable {
         case .unsubscribe(let userID):
             if let emitter { subscriber?.unsubscribe(emitter.room(UserGateway.room(userID))) }
             subscriber?.unsubscribe(UserKeys.updates(userID))
-        case .joined(let promise, let arrival): promise.succeed(arrival)
+        case .joined(let socket, let arrival): told(socket, arrival)
         case .emit(let userID, let update): emit(userID, update)
         case .readLast(let userID, let generation):
             commands.send(["XREVRANGE", .text(UserKeys.history(userID)), "+", "-", "COUNT", "1"]) { reply in

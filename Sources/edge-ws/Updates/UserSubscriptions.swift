@@ -12,10 +12,10 @@ struct Arrival: Equatable, Sendable {
 /// Which users have sockets here, and what each of them has been sent: live updates, and after a gap in the
 /// subscription those that were missed, once and in order.
 ///
-/// It does no I/O: events and time in, actions out. `Waiter` is a socket that joins and waits for the subscription.
+/// It does no I/O: events and time in, actions out. `Waiter` names a socket that joins and waits for the subscription.
 /// Actions are to be performed in order: a socket that has `joined` is to get what is emitted after that, and nothing
 /// that was emitted before.
-struct UserSubscriptions<Waiter> {
+struct UserSubscriptions<Waiter: Hashable> {
     enum Action {
         case subscribe(String)
         case unsubscribe(String)
@@ -94,17 +94,24 @@ struct UserSubscriptions<Waiter> {
         return []
     }
 
-    mutating func leave(_ id: String) -> [Action] {
-        guard var user = users[id] else { return [] }
-        user.sockets -= 1
-        guard user.sockets <= 0 else {
-            users[id] = user
-            return []
+    /// Takes a socket off the count; it waits no longer.
+    mutating func leave(_ id: String, waiter: Waiter) -> [Action] {
+        giveUp(id, waiter: waiter)
+        guard let sockets = users[id]?.sockets else { return [] }
+        guard sockets > 1 else {
+            users[id] = nil
+            return [.unsubscribe(id)]
         }
-        users[id] = nil
-        let arrival = Arrival(position: user.position, missed: nil)
-        return [.unsubscribe(id)] + user.waiters.map { .joined($0.waiter, arrival) }
-            + user.resuming.values.map { .joined($0.waiter, arrival) }
+        users[id]?.sockets = sockets - 1
+        return []
+    }
+
+    /// The socket stays, and waits no longer: no `joined` comes for it.
+    mutating func giveUp(_ id: String, waiter: Waiter) {
+        users[id]?.waiters.removeAll { $0.waiter == waiter }
+        if let ticket = users[id]?.resuming.first(where: { $0.value.waiter == waiter })?.key {
+            users[id]?.resuming[ticket] = nil
+        }
     }
 
     private mutating func arrive(
