@@ -19,12 +19,22 @@ import Testing
     @Test func aChainWithoutAGapIsComplete() {
         var missed = MissedUpdates(after: id(1))
         let page = [UserUpdate.numbered(2, after: 1), .numbered(5, after: 2)]
-        #expect(add(&missed, page) == .complete(page))
+        #expect(add(&missed, page, position: 5) == .complete(page))
+        #expect(
+            add(&missed, [.numbered(5, after: 2)], position: 5) == .complete(page),
+            "the last one is read again")
     }
 
     @Test func nothingMissedIsComplete() {
         var missed = MissedUpdates(after: id(1))
-        #expect(add(&missed, [], position: 1) == .complete([]))
+        #expect(add(&missed, [.numbered(1, after: 0)], position: 1) == .complete([]))
+        missed = MissedUpdates(after: id(1))
+        #expect(add(&missed, [], position: 1) == .complete([]), "the room has told nothing since")
+    }
+
+    @Test(arguments: [0, 2, 9] as [UInt64]) func ofAHistoryThatIsGoneNothingIsKnown(_ position: UInt64) {
+        var missed = MissedUpdates(after: id(1))
+        #expect(add(&missed, [], position: position) == .incomplete)
     }
 
     @Test(arguments: [
@@ -51,8 +61,9 @@ import Testing
 
     @Test func readingComesToAnEnd() {
         var missed = MissedUpdates(after: id(1))
-        for _ in 1..<MissedUpdates.mostReads { #expect(add(&missed, [], position: 2, emitted: 2) == .more) }
-        #expect(add(&missed, [], position: 2, emitted: 2) == .incomplete)
+        let page = [UserUpdate.numbered(1, after: 0)]
+        for _ in 1..<MissedUpdates.mostReads { #expect(add(&missed, page, position: 2, emitted: 2) == .more) }
+        #expect(add(&missed, page, position: 2, emitted: 2) == .incomplete)
     }
 }
 

@@ -21,7 +21,7 @@ import Testing
             case .emit(let id, let update): "emit \(id) \(update.id)"
             case .readLast(let id, _): "readLast \(id)"
             case .read(let id, let position, _): "read \(id) after \(position)"
-            case .readMissed(let id, let position, _): "readMissed \(id) after \(position)"
+            case .readMissed(let id, let position, _): "readMissed \(id) from \(position)"
             }
         }
     }
@@ -141,7 +141,7 @@ import Testing
         _ = users.received(.numbered(1, after: 0), for: "a")
         _ = users.received(.numbered(2, after: 1), for: "a")
         let joined = users.join("a", waiter: 2, after: update(0).id)
-        #expect(text(joined) == ["readMissed a after 2000-0"])
+        #expect(text(joined) == ["readMissed a from 2000-0"])
         // The third is in the history before it has been published to here: the room brings it.
         let page = (1...3).map { UserUpdate.numbered($0, after: $0 - 1) }
         let arrived = users.readMissed(page, of: "a", ticket: ticket(joined), oldest: longAgo, now)
@@ -154,8 +154,8 @@ import Testing
         makeLive()
         let joined = users.join("a", waiter: 2, after: update(0).id)
         _ = users.received(.numbered(1, after: 0), for: "a")
-        let again = users.readMissed([], of: "a", ticket: ticket(joined), oldest: longAgo, now)
-        #expect(text(again) == ["readMissed a after 2000-0"])
+        let again = users.readMissed([update(0)], of: "a", ticket: ticket(joined), oldest: longAgo, now)
+        #expect(text(again) == ["readMissed a from 2000-0"])
         let page = [UserUpdate.numbered(1, after: 0)]
         let arrived = users.readMissed(page, of: "a", ticket: ticket(again), oldest: longAgo, now)
         #expect(missed(arrived) == [1])
@@ -164,24 +164,36 @@ import Testing
     @Test func aSocketThatIsAheadOfTheRoomWaitsForIt() {
         makeLive()
         let joined = users.join("a", waiter: 2, after: update(1).id)
-        #expect(text(users.readMissed([], of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
+        // The history has it before it is published to here.
+        let page = [UserUpdate.numbered(1, after: 0)]
+        #expect(text(users.readMissed(page, of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
         #expect(users.nextWakeUp == now + .milliseconds(100))
         _ = users.received(.numbered(1, after: 0), for: "a")
         let again = users.tick(now + .milliseconds(100))
-        #expect(text(again) == ["readMissed a after 2000-1"])
-        let arrived = users.readMissed([], of: "a", ticket: ticket(again), oldest: longAgo, now)
+        #expect(text(again) == ["readMissed a from 2000-1"])
+        let arrived = users.readMissed(page, of: "a", ticket: ticket(again), oldest: longAgo, now)
         #expect(text(arrived) == ["joined 2 at 2000-1 missed 0"])
     }
 
     @Test func aSocketThatStaysAheadBeginsAnew() {
         makeLive()
         var actions = users.join("a", waiter: 2, after: update(9).id)
+        let page = [update(9)]
         for _ in 1..<MissedUpdates.mostReads {
-            #expect(text(users.readMissed([], of: "a", ticket: ticket(actions), oldest: longAgo, now)) == [])
+            #expect(
+                text(users.readMissed(page, of: "a", ticket: ticket(actions), oldest: longAgo, now)) == [])
             actions = users.tick(now + .seconds(1))
         }
         #expect(
-            text(users.readMissed([], of: "a", ticket: ticket(actions), oldest: longAgo, now))
+            text(users.readMissed(page, of: "a", ticket: ticket(actions), oldest: longAgo, now))
+                == ["joined 2 at 2000-0"])
+    }
+
+    @Test func aSocketWhoseLastUpdateIsNoLongerThereBeginsAnewAtOnce() {
+        makeLive()
+        let joined = users.join("a", waiter: 2, after: update(9).id)
+        #expect(
+            text(users.readMissed([], of: "a", ticket: ticket(joined), oldest: longAgo, now))
                 == ["joined 2 at 2000-0"])
     }
 
@@ -189,7 +201,7 @@ import Testing
         let joined = users.join("a", waiter: 1, after: update(1).id)
         _ = users.readLast(update(2).id, of: "a", generation: generation(joined), clock: clock)
         let subscribed = users.subscribed("a")
-        #expect(text(subscribed) == ["readMissed a after 2000-1", "read a after 2000-2"])
+        #expect(text(subscribed) == ["readMissed a from 2000-1", "read a after 2000-2"])
         let page = [UserUpdate.numbered(2, after: 1)]
         let arrived = users.readMissed(page, of: "a", ticket: ticket(subscribed), oldest: longAgo, now)
         #expect(missed(arrived) == [2])
@@ -199,7 +211,7 @@ import Testing
         makeLive()
         let joined = users.join("a", waiter: 2, after: update(0).id)
         #expect(text(users.readMissed(nil, of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
-        #expect(text(users.tick(now + .seconds(1))) == ["readMissed a after 2000-0"])
+        #expect(text(users.tick(now + .seconds(1))) == ["readMissed a from 2000-0"])
         #expect(text(users.readMissed(nil, of: "a", ticket: ticket(joined), oldest: longAgo, now)) == [])
         if leaves { _ = users.leave("a", waiter: 2) } else { users.giveUp("a", waiter: 2) }
         #expect(text(users.tick(now + .seconds(2))) == [])

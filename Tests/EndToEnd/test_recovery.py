@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -230,8 +231,9 @@ def test_the_history_does_not_reach_back(stack, user, first, second, command, ev
             await update(stack, user, 2, 3)
             name, *words = command.split()
             stack.redis_cli(name, history(user), *words)
-            earlier = client.pid
+            earlier, since = client.pid, time.monotonic()
             await client.connect(second)
+            assert time.monotonic() - since < 3, "it waited for what does not come"
             await is_fresh(stack, client, user, earlier)
 
     run(scenario())

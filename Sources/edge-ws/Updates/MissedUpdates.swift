@@ -5,7 +5,7 @@ import Shared
 /// Every entry names the one before it, so a history that was trimmed or lost in between does not pass for complete.
 struct MissedUpdates {
     enum Verdict: Equatable {
-        /// Read on after ``last``.
+        /// Read on from ``last``.
         case more
         /// The client is ahead of its user's room, which would repeat to it what it has: read on in a while.
         case ahead
@@ -30,7 +30,7 @@ struct MissedUpdates {
         last = after
     }
 
-    /// Takes the answer to one read after ``last``.
+    /// Takes the answer to one read from ``last`` on, which begins with that one as long as the history has it.
     ///
     /// - Parameters:
     ///   - isFull: whether the page was as long as pages are, so that there may be more.
@@ -41,7 +41,9 @@ struct MissedUpdates {
         _ page: [UserUpdate], isFull: Bool, position: StreamID, emitted: StreamID?, oldest: UInt64
     ) -> Verdict {
         reads += 1
-        for update in page {
+        // The history has expired or was lost, and nobody can tell what it had after `last`.
+        if page.isEmpty, last > .zero, position != last { return .incomplete }
+        for update in page where update.id != last {
             guard update.previous == last else { return .incomplete }
             updates.append(update)
             last = update.id

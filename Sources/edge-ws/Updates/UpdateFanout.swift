@@ -122,24 +122,25 @@ final class UpdateFanout: Sendable {
                 }
             }
         case .read(let userID, let position, let generation):
-            readHistory(userID, after: position) { machine, updates in
+            readHistory(userID, from: "(\(position)") { machine, updates in
                 machine.read(updates, of: userID, generation: generation, .now())
             }
         case .readMissed(let userID, let position, let ticket):
             let recovery = recovery
-            readHistory(userID, after: position) { machine, updates in
+            readHistory(userID, from: "\(position)") { machine, updates in
                 let oldest = recovery.oldest(now: WallClock.millisecondsSince1970())
                 return machine.readMissed(updates, of: userID, ticket: ticket, oldest: oldest, .now())
             }
         }
     }
 
+    /// - Parameter start: as XRANGE has it.
     private func readHistory(
-        _ userID: String, after position: StreamID,
+        _ userID: String, from start: String,
         _ answer: @escaping @Sendable (inout Machine, [UserUpdate]?) -> [Machine.Action]
     ) {
         commands.send([
-            "XRANGE", .text(UserKeys.history(userID)), .text("(\(position)"), "+", "COUNT",
+            "XRANGE", .text(UserKeys.history(userID)), .text(start), "+", "COUNT",
             RedisArgument(Machine.page),
         ]) { reply in
             let updates = History.updates(reply)

@@ -25,8 +25,8 @@ struct UserSubscriptions<Waiter: Hashable> {
         case readLast(String, generation: UInt64)
         /// Ask for up to ``UserSubscriptions/page`` updates after an id; ``read(_:of:generation:_:)`` is the answer.
         case read(String, after: StreamID, generation: UInt64)
-        /// The same for one socket; ``readMissed(_:of:ticket:oldest:_:)`` is the answer.
-        case readMissed(String, after: StreamID, ticket: UInt64)
+        /// The same for one socket, from an id on, with that one; ``readMissed(_:of:ticket:oldest:_:)`` is the answer.
+        case readMissed(String, from: StreamID, ticket: UInt64)
     }
 
     private enum Phase: Equatable {
@@ -120,7 +120,7 @@ struct UserSubscriptions<Waiter: Hashable> {
         guard let after else { return .joined(waiter, Arrival(position: user.position, missed: nil)) }
         let ticket = nextGeneration()
         user.resuming[ticket] = Resuming(waiter: waiter, missed: MissedUpdates(after: after))
-        return .readMissed(id, after: after, ticket: ticket)
+        return .readMissed(id, from: after, ticket: ticket)
     }
 
     // MARK: - Redis
@@ -214,7 +214,7 @@ struct UserSubscriptions<Waiter: Hashable> {
         switch verdict {
         case .more:
             user.resuming[ticket] = resuming
-            return [.readMissed(id, after: resuming.missed.last, ticket: ticket)]
+            return [.readMissed(id, from: resuming.missed.last, ticket: ticket)]
         case .ahead:
             resuming.retryAt = now + Self.aheadRetry
             user.resuming[ticket] = resuming
@@ -247,7 +247,7 @@ struct UserSubscriptions<Waiter: Hashable> {
                 guard let retryAt = resuming.retryAt else { continue }
                 if retryAt <= now {
                     users[id]?.resuming[ticket]?.retryAt = nil
-                    actions.append(.readMissed(id, after: resuming.missed.last, ticket: ticket))
+                    actions.append(.readMissed(id, from: resuming.missed.last, ticket: ticket))
                 } else {
                     wakeUp(at: retryAt)
                 }
