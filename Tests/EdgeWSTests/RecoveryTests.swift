@@ -9,11 +9,10 @@ import Testing
     private func id(_ sequence: UInt64) -> StreamID { StreamID(milliseconds: 2000, sequence: sequence) }
 
     private func add(
-        _ missed: inout MissedUpdates, _ page: [UserUpdate], isFull: Bool = false, position: UInt64 = 9,
-        emitted: UInt64? = nil, oldest: UInt64 = 0
+        _ missed: inout MissedUpdates, _ page: [UserUpdate], isFull: Bool = false, position: UInt64 = 2,
+        oldest: UInt64 = 0
     ) -> MissedUpdates.Verdict {
-        missed.add(
-            page, isFull: isFull, position: id(position), emitted: emitted.map(id), oldest: oldest)
+        missed.add(page, isFull: isFull, position: id(position), oldest: oldest)
     }
 
     @Test func aChainWithoutAGapIsComplete() {
@@ -30,6 +29,8 @@ import Testing
         #expect(add(&missed, [.numbered(1, after: 0)], position: 1) == .complete([]))
         missed = MissedUpdates(after: id(1))
         #expect(add(&missed, [], position: 1) == .complete([]), "the room has told nothing since")
+        missed = MissedUpdates(after: .zero)
+        #expect(add(&missed, [], position: 0) == .more, "a history that begins just now")
     }
 
     @Test(arguments: [0, 2, 9] as [UInt64]) func ofAHistoryThatIsGoneNothingIsKnown(_ position: UInt64) {
@@ -62,8 +63,8 @@ import Testing
     @Test func readingComesToAnEnd() {
         var missed = MissedUpdates(after: id(1))
         let page = [UserUpdate.numbered(1, after: 0)]
-        for _ in 1..<MissedUpdates.mostReads { #expect(add(&missed, page, position: 2, emitted: 2) == .more) }
-        #expect(add(&missed, page, position: 2, emitted: 2) == .incomplete)
+        for _ in 1..<MissedUpdates.mostReads { #expect(add(&missed, page, position: 2) == .more) }
+        #expect(add(&missed, page, position: 2) == .incomplete)
     }
 }
 

@@ -42,7 +42,7 @@ import Testing
     private func makeLive(_ id: String = "a", waiter: Int = 1) {
         let joined = users.join(id, waiter: waiter)
         #expect(text(joined) == ["readLast \(id)"])
-        let asked = users.readLast(update(0).id, of: id, generation: generation(joined), clock: clock)
+        let asked = users.readLast(update(0).id, of: id, generation: generation(joined), clock: clock, now)
         #expect(text(asked) == ["subscribe \(id)"])
         let subscribed = users.subscribed(id)
         #expect(text(subscribed) == ["joined \(waiter) at 2000-0", "read \(id) after 2000-0"])
@@ -69,7 +69,7 @@ import Testing
         for waiter in 2...4 { _ = users.join("a", waiter: waiter) }
         _ = users.leave("a", waiter: 2)
         users.giveUp("a", waiter: 3)
-        _ = users.readLast(update(0).id, of: "a", generation: generation(joined), clock: clock)
+        _ = users.readLast(update(0).id, of: "a", generation: generation(joined), clock: clock, now)
         #expect(
             text(users.subscribed("a")) == [
                 "joined 1 at 2000-0", "joined 4 at 2000-0", "read a after 2000-0",
@@ -81,7 +81,7 @@ import Testing
     @Test func anAnswerForSocketsThatAreGoneCountsNothing() {
         let joined = users.join("a", waiter: 1)
         #expect(text(users.leave("a", waiter: 1)) == ["unsubscribe a"])
-        #expect(text(users.readLast(nil, of: "a", generation: generation(joined), clock: clock)) == [])
+        #expect(text(users.readLast(nil, of: "a", generation: generation(joined), clock: clock, now)) == [])
     }
 
     @Test func anAnswerForAnEarlierSubscriptionCountsNothing() {
@@ -89,9 +89,10 @@ import Testing
         _ = users.leave("a", waiter: 1)
         let second = users.join("a", waiter: 2)
         #expect(
-            text(users.readLast(update(0).id, of: "a", generation: generation(first), clock: clock)) == [])
+            text(users.readLast(update(0).id, of: "a", generation: generation(first), clock: clock, now))
+                == [])
         #expect(
-            text(users.readLast(update(0).id, of: "a", generation: generation(second), clock: clock))
+            text(users.readLast(update(0).id, of: "a", generation: generation(second), clock: clock, now))
                 == ["subscribe a"])
     }
 
@@ -199,7 +200,7 @@ import Testing
 
     @Test func theFirstSocketOfAUserRecoversAfterTheSubscription() {
         let joined = users.join("a", waiter: 1, after: update(1).id)
-        _ = users.readLast(update(2).id, of: "a", generation: generation(joined), clock: clock)
+        _ = users.readLast(update(2).id, of: "a", generation: generation(joined), clock: clock, now)
         let subscribed = users.subscribed("a")
         #expect(text(subscribed) == ["readMissed a from 2000-1", "read a after 2000-2"])
         let page = [UserUpdate.numbered(2, after: 1)]
@@ -260,15 +261,65 @@ import Testing
                 == ["emit a 2000-1"])
     }
 
-    @Test func withoutRedisTheClockHasToDo() {
+    // MARK: Redis away while the first socket joins
+
+    /// 1000-0 is the host's time then.
+    private func joinWithoutRedis() -> UInt64 {
         let joined = users.join("a", waiter: 1)
-        _ = users.readLast(nil, of: "a", generation: generation(joined), clock: clock)
-        #expect(text(users.subscribed("a")) == ["joined 1 at 1000-0", "read a after 1000-0"])
+        _ = users.readLast(nil, of: "a", generation: generation(joined), clock: clock, now)
+        let subscribed = users.subscribed("a")
+        #expect(text(subscribed) == ["read a after 1000-0"])
+        #expect(text(users.join("a", waiter: 2, after: clock)) == [], "the clock's time is no update's")
+        return generation(subscribed)
+    }
+
+    @Test func whatCameMeanwhileTellsWhereTheSocketsBegin() {
+        let generation = joinWithoutRedis()
+        let before = StreamID(milliseconds: 900, sequence: 3)
+        let first = UserUpdate(
+            id: update(1).id, previous: before, event: "e", data: ByteBuffer(string: "{}"))
+        #expect(
+            text(users.read([first], of: "a", generation: generation, now)) == [
+                "joined 1 at 900-3", "readMissed a from 1000-0", "emit a 2000-1",
+            ])
+        #expect(text(users.join("a", waiter: 3)) == ["joined 3 at 2000-1"])
+    }
+
+    @Test(arguments: [StreamID(milliseconds: 900, sequence: 3), nil])
+    func whereNothingCameTheLastOneIsAskedForAgain(_ last: StreamID?) {
+        let generation = joinWithoutRedis()
+        #expect(text(users.read([], of: "a", generation: generation, now)) == ["readLast a"])
+        #expect(text(users.received(update(1), for: "a")) == [])
+        let position = last ?? .zero
+        #expect(
+            text(users.readLast(last, of: "a", generation: generation, clock: clock, now)) == [
+                "joined 1 at \(position)", "readMissed a from 1000-0", "read a after \(position)",
+            ])
+        #expect(text(users.read([], of: "a", generation: generation, now)) == ["emit a 2000-1"])
+    }
+
+    @Test func oneThatCameBetweenTheTwoIsReadAgain() {
+        let generation = joinWithoutRedis()
+        _ = users.read([], of: "a", generation: generation, now)
+        #expect(
+            text(users.readLast(update(1).id, of: "a", generation: generation, clock: clock, now))
+                == ["read a after 1000-0"])
+        #expect(
+            text(users.read([.numbered(1, after: 0)], of: "a", generation: generation, now)) == [
+                "joined 1 at 2000-0", "readMissed a from 1000-0", "emit a 2000-1",
+            ])
+    }
+
+    @Test func aLastOneThatCannotBeReadIsReadLater() {
+        let generation = joinWithoutRedis()
+        _ = users.read([], of: "a", generation: generation, now)
+        #expect(text(users.readLast(nil, of: "a", generation: generation, clock: clock, now)) == [])
+        #expect(text(users.tick(now + .seconds(1))) == ["read a after 1000-0"])
     }
 
     @Test func anEmptyHistoryIsReadFromItsStart() {
         let joined = users.join("a", waiter: 1)
-        _ = users.readLast(.some(nil), of: "a", generation: generation(joined), clock: clock)
+        _ = users.readLast(.some(nil), of: "a", generation: generation(joined), clock: clock, now)
         #expect(text(users.subscribed("a")) == ["joined 1 at 0-0", "read a after 0-0"])
     }
 }

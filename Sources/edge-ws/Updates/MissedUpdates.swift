@@ -34,11 +34,10 @@ struct MissedUpdates {
     ///
     /// - Parameters:
     ///   - isFull: whether the page was as long as pages are, so that there may be more.
-    ///   - position: up to where the user's room has been told; what is later comes by the room.
-    ///   - emitted: the last update that the room has been told, which the history is known to have.
+    ///   - position: the update up to which the user's room has been told; what is later comes by the room.
     ///   - oldest: no missed update may be older than this time (ms since 1970).
     mutating func add(
-        _ page: [UserUpdate], isFull: Bool, position: StreamID, emitted: StreamID?, oldest: UInt64
+        _ page: [UserUpdate], isFull: Bool, position: StreamID, oldest: UInt64
     ) -> Verdict {
         reads += 1
         // The history has expired or was lost, and nobody can tell what it had after `last`.
@@ -49,7 +48,7 @@ struct MissedUpdates {
             last = update.id
         }
         if let first = updates.first, first.id.milliseconds < oldest { return .incomplete }
-        let isMore = isFull || last < (emitted ?? last)
+        let isMore = isFull || last < position
         if isMore || position < after {
             guard reads < Self.mostReads, updates.count <= Self.longest else { return .incomplete }
             return isMore ? .more : .ahead

@@ -118,7 +118,9 @@ final class UpdateFanout: Sendable {
                 let last = History.updates(reply).map { $0.last?.id }
                 self.eventLoop.execute {
                     let clock = StreamID(milliseconds: UInt64(max(0, WallClock.millisecondsSince1970())))
-                    self.update { $0.readLast(last, of: userID, generation: generation, clock: clock) }
+                    self.update {
+                        $0.readLast(last, of: userID, generation: generation, clock: clock, .now())
+                    }
                 }
             }
         case .read(let userID, let position, let generation):

@@ -21,7 +21,7 @@ struct UserSubscriptions<Waiter: Hashable> {
         case unsubscribe(String)
         case joined(Waiter, Arrival)
         case emit(String, UserUpdate)
-        /// Ask for the id of the user's latest update; ``readLast(_:of:generation:clock:)`` is the answer.
+        /// Ask for the id of the user's latest update; ``readLast(_:of:generation:clock:_:)`` is the answer.
         case readLast(String, generation: UInt64)
         /// Ask for up to ``UserSubscriptions/page`` updates after an id; ``read(_:of:generation:_:)`` is the answer.
         case read(String, after: StreamID, generation: UInt64)
@@ -53,7 +53,9 @@ struct UserSubscriptions<Waiter: Hashable> {
         var phase = Phase.starting
         /// The last update that was emitted, or at first the last one before the user came.
         var position = StreamID.zero
-        var emitted: StreamID?
+        /// Whether `position` is only a time, before which Redis could not be asked. Nobody is told of it, since no update
+        /// names it as the one before: those who join wait until the history tells what does.
+        var isByClock = false
         var waiters: [(waiter: Waiter, after: StreamID?)] = []
         /// Sockets that are about to get what they have missed, by ticket.
         var resuming: [UInt64: Resuming] = [:]
@@ -87,7 +89,7 @@ struct UserSubscriptions<Waiter: Hashable> {
         }
         defer { users[id] = user }
         user.sockets += 1
-        guard user.phase == .starting || user.phase == .subscribing else {
+        guard user.phase == .starting || user.phase == .subscribing || user.isByClock else {
             return [arrive(&user, id, waiter, after)]
         }
         user.waiters.append((waiter, after))
@@ -114,6 +116,14 @@ struct UserSubscriptions<Waiter: Hashable> {
         }
     }
 
+    private mutating func arriveAll(_ user: inout User, _ id: String) -> [Action] {
+        let waiters = user.waiters
+        user.waiters = []
+        var actions: [Action] = []
+        for (waiter, after) in waiters { actions.append(arrive(&user, id, waiter, after)) }
+        return actions
+    }
+
     private mutating func arrive(
         _ user: inout User, _ id: String, _ waiter: Waiter, _ after: StreamID?
     ) -> Action {
@@ -129,22 +139,36 @@ struct UserSubscriptions<Waiter: Hashable> {
     ///   - last: nil inside for an empty history, nil when Redis could not be asked.
     ///   - clock: this host's clock, which has to do when Redis could not be asked.
     mutating func readLast(
-        _ last: StreamID??, of id: String, generation: UInt64, clock: StreamID
+        _ last: StreamID??, of id: String, generation: UInt64, clock: StreamID, _ now: NIODeadline
     ) -> [Action] {
-        guard users[id]?.generation == generation, users[id]?.phase == .starting else { return [] }
-        users[id]?.position = (last ?? clock) ?? .zero
-        users[id]?.phase = .subscribing
-        return [.subscribe(id)]
+        guard var user = users[id], user.generation == generation else { return [] }
+        defer { users[id] = user }
+        if user.phase == .starting {
+            user.position = (last ?? clock) ?? .zero
+            user.isByClock = last == nil
+            user.phase = .subscribing
+            return [.subscribe(id)]
+        }
+        guard user.isByClock, user.phase == .catchingUp else { return [] }
+        guard let last else {
+            catchUpLater(&user, now)
+            return []
+        }
+        var actions: [Action] = []
+        // Nothing has come since that time, unless just now: then the next read has it.
+        if (last ?? .zero) <= user.position {
+            user.position = last ?? .zero
+            user.isByClock = false
+            actions = arriveAll(&user, id)
+        }
+        return actions + [.read(id, after: user.position, generation: generation)]
     }
 
     /// The subscription is there, for the first time or after a gap.
     mutating func subscribed(_ id: String) -> [Action] {
         guard var user = users[id], user.phase != .starting else { return [] }
         defer { users[id] = user }
-        let waiters = user.waiters
-        user.waiters = []
-        var actions: [Action] = []
-        for (waiter, after) in waiters { actions.append(arrive(&user, id, waiter, after)) }
+        let actions = user.isByClock ? [] : arriveAll(&user, id)
         return actions + [catchUp(&user, id)]
     }
 
@@ -178,11 +202,17 @@ struct UserSubscriptions<Waiter: Hashable> {
         }
         defer { users[id] = user }
         guard let updates else {
-            user.phase = .waitingToCatchUp(until: now + Self.retryAfter)
-            wakeUp(at: now + Self.retryAfter)
+            catchUpLater(&user, now)
             return []
         }
-        let actions = Self.take(&user, id, updates)
+        var actions: [Action] = []
+        if user.isByClock {
+            guard let first = updates.first else { return [.readLast(id, generation: generation)] }
+            user.position = first.previous ?? user.position
+            user.isByClock = false
+            actions = arriveAll(&user, id)
+        }
+        actions += Self.take(&user, id, updates)
         // More in the history, or more held back than there was room for: the history has those, too.
         if updates.count >= Self.page || user.held.count >= Self.maxHeld {
             user.held = []
@@ -191,6 +221,11 @@ struct UserSubscriptions<Waiter: Hashable> {
         user.phase = .live
         defer { user.held = [] }
         return actions + Self.take(&user, id, user.held)
+    }
+
+    private mutating func catchUpLater(_ user: inout User, _ now: NIODeadline) {
+        user.phase = .waitingToCatchUp(until: now + Self.retryAfter)
+        wakeUp(at: now + Self.retryAfter)
     }
 
     /// - Parameters:
@@ -208,8 +243,7 @@ struct UserSubscriptions<Waiter: Hashable> {
             return []
         }
         let verdict = resuming.missed.add(
-            updates, isFull: updates.count >= Self.page, position: user.position, emitted: user.emitted,
-            oldest: oldest)
+            updates, isFull: updates.count >= Self.page, position: user.position, oldest: oldest)
         user.resuming[ticket] = nil
         switch verdict {
         case .more:
@@ -261,7 +295,6 @@ struct UserSubscriptions<Waiter: Hashable> {
         updates.compactMap { update in
             guard update.id > user.position else { return nil }
             user.position = update.id
-            user.emitted = update.id
             return .emit(id, update)
         }
     }
