@@ -60,6 +60,15 @@ import Testing
         #expect(add(&missed, [.numbered(2, after: 1)], oldest: 2000) == .complete([.numbered(2, after: 1)]))
     }
 
+    @Test(arguments: [(0, true), (1, false)]) func moreThanAClientIsSentIsNotRecovered(
+        _ above: Int, _ isRecovered: Bool
+    ) {
+        var missed = MissedUpdates(after: id(1))
+        let data = ByteBuffer(repeating: UInt8(ascii: " "), count: MissedUpdates.mostBytes + above)
+        let page = [UserUpdate(id: id(2), previous: id(1), event: "e", data: data)]
+        #expect(add(&missed, page) == (isRecovered ? .complete(page) : .incomplete))
+    }
+
     @Test func readingComesToAnEnd() {
         var missed = MissedUpdates(after: id(1))
         let page = [UserUpdate.numbered(1, after: 0)]

@@ -18,7 +18,8 @@ import Testing
             case .joined(let waiter, let arrival):
                 "joined \(waiter) at \(arrival.position)"
                     + (arrival.missed.map { " missed \($0.count)" } ?? "")
-            case .emit(let id, let update): "emit \(id) \(update.id)"
+            case .emit(let id, let update, let isMissed):
+                "emit \(id) \(update.id)" + (isMissed ? " missed" : "")
             case .readLast(let id, _): "readLast \(id)"
             case .read(let id, let position, _): "read \(id) after \(position)"
             case .readMissed(let id, let position, _): "readMissed \(id) from \(position)"
@@ -106,7 +107,7 @@ import Testing
         #expect(text(users.received(update(4), for: "a")) == [])
         #expect(
             text(users.read([update(2), update(3)], of: "a", generation: generation(again), now))
-                == ["emit a 2000-2", "emit a 2000-3", "emit a 2000-4"])
+                == ["emit a 2000-2 missed", "emit a 2000-3 missed", "emit a 2000-4 missed"])
         #expect(text(users.received(update(4), for: "a")) == [])
         #expect(text(users.received(update(5), for: "a")) == ["emit a 2000-5"])
     }
@@ -119,7 +120,7 @@ import Testing
         #expect(text(users.received(.numbered(4, after: 3), for: "a")) == [])
         #expect(
             text(users.read([update(2), update(3)], of: "a", generation: generation(gap), now))
-                == ["emit a 2000-2", "emit a 2000-3", "emit a 2000-4"])
+                == ["emit a 2000-2 missed", "emit a 2000-3 missed", "emit a 2000-4 missed"])
         #expect(text(users.received(.numbered(2, after: 1), for: "a")) == [], "one of before is no gap")
     }
 
@@ -237,7 +238,7 @@ import Testing
         }
         #expect(
             text(users.read([update(1)], of: "a", generation: generation(again), now)) == [
-                "emit a 2000-1", "read a after 2000-1",
+                "emit a 2000-1 missed", "read a after 2000-1",
             ])
     }
 
@@ -258,7 +259,7 @@ import Testing
         #expect(text(users.read([update(1)], of: "a", generation: generation(first), now)) == [])
         #expect(
             text(users.read([update(1)], of: "a", generation: generation(second), now))
-                == ["emit a 2000-1"])
+                == ["emit a 2000-1 missed"])
     }
 
     // MARK: Redis away while the first socket joins
@@ -280,7 +281,7 @@ import Testing
             id: update(1).id, previous: before, event: "e", data: ByteBuffer(string: "{}"))
         #expect(
             text(users.read([first], of: "a", generation: generation, now)) == [
-                "joined 1 at 900-3", "readMissed a from 1000-0", "emit a 2000-1",
+                "joined 1 at 900-3", "readMissed a from 1000-0", "emit a 2000-1 missed",
             ])
         #expect(text(users.join("a", waiter: 3)) == ["joined 3 at 2000-1"])
     }
@@ -295,7 +296,7 @@ import Testing
             text(users.readLast(last, of: "a", generation: generation, clock: clock, now)) == [
                 "joined 1 at \(position)", "readMissed a from 1000-0", "read a after \(position)",
             ])
-        #expect(text(users.read([], of: "a", generation: generation, now)) == ["emit a 2000-1"])
+        #expect(text(users.read([], of: "a", generation: generation, now)) == ["emit a 2000-1 missed"])
     }
 
     @Test func oneThatCameBetweenTheTwoIsReadAgain() {
@@ -306,7 +307,7 @@ import Testing
                 == ["read a after 1000-0"])
         #expect(
             text(users.read([.numbered(1, after: 0)], of: "a", generation: generation, now)) == [
-                "joined 1 at 2000-0", "readMissed a from 1000-0", "emit a 2000-1",
+                "joined 1 at 2000-0", "readMissed a from 1000-0", "emit a 2000-1 missed",
             ])
     }
 

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from harness.recovering import RecoveringClient
+from harness.redis import Redis
 from harness.stack import Stack
+from harness.updates import Updates
 
 TOPIC = "payment-status-update"
 names = itertools.count(1)
@@ -102,6 +104,30 @@ def test_what_was_missed_comes_once_and_in_order(stack, user, first, second, tra
         assert len({event[2] for event in client.events}) == 9, "each has an offset of its own"
 
     run(scenario())
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_more_was_missed_than_may_wait_for_a_client(stack, user, transport):
+    """It comes in parts, and what is sent meanwhile behind it."""
+    count, live, limit = 90, 10, 65_536
+
+    async def scenario(port: int):
+        client = RecoveringClient(user=user, transport=transport)
+        async with clients(client):
+            await client.connect(port)
+            await client.drop()
+            with Redis(stack.redis_host, stack.redis_port) as redis:
+                updates = Updates(redis, f"missed-{user}")
+                data = [{"userId": user, "number": number, "padding": "x" * 4096} for number in range(1, count + live + 1)]
+                await asyncio.to_thread(updates.publish, user, *data[:count])
+                await client.connect(port)
+                assert client.recovered
+                await asyncio.to_thread(updates.publish, user, *data[count:])
+            await expect(client, *range(1, count + live + 1))
+            assert client.connected and len(client.replies) == 2
+
+    with stack.replica(WS_BUFFER_LIMIT=limit) as other:
+        run(scenario(stack.ports[other.name]))
 
 
 @pytest.mark.disturbs

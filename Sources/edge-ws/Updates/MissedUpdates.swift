@@ -1,3 +1,4 @@
+import NIOCore
 import Shared
 
 /// Puts together what one connection has missed, out of pages of its user's history, and tells whether that is all.
@@ -14,14 +15,16 @@ struct MissedUpdates {
         case incomplete
     }
 
-    /// Updates that a client is sent at once.
+    /// Updates that a client is sent, and bytes of their data; with the rest of them this is less than a connection takes.
     static let longest = 10_000
+    static let mostBytes = 8 << 20
     /// Reads for one connection, so that a history that grows as fast as it is read comes to an end.
     static let mostReads = 50
 
     private let after: StreamID
     private(set) var last: StreamID
     private var updates: [UserUpdate] = []
+    private var bytes = 0
     private var reads = 0
 
     /// - Parameter after: the last update that the client has.
@@ -45,12 +48,14 @@ struct MissedUpdates {
         for update in page where update.id != last {
             guard update.previous == last else { return .incomplete }
             updates.append(update)
+            bytes += update.data.readableBytes
             last = update.id
         }
         if let first = updates.first, first.id.milliseconds < oldest { return .incomplete }
+        guard updates.count <= Self.longest, bytes <= Self.mostBytes else { return .incomplete }
         let isMore = isFull || last < position
         if isMore || position < after {
-            guard reads < Self.mostReads, updates.count <= Self.longest else { return .incomplete }
+            guard reads < Self.mostReads else { return .incomplete }
             return isMore ? .more : .ahead
         }
         return .complete(updates.filter { $0.id <= position })

@@ -24,16 +24,16 @@ final class UpdateFanout: Sendable {
     private let recovery: Recovery
     private let emitter: EmitterChannels?
     private let logger: Logger
-    private let emit: @Sendable (String, UserUpdate) -> Void
+    private let emit: @Sendable (String, UserUpdate, Bool) -> Void
     private let state: NIOLoopBoundBox<State>
     private let subscriptions = Mutex<RedisSubscriber?>(nil)
 
     /// - Parameters:
     ///   - emitter: where what emitters publish to a user's room comes from; nil: it is not taken.
-    ///   - emit: sends an update to every socket of a user, on the event loop.
+    ///   - emit: sends an update to every socket of a user, on the event loop; true: they have missed it.
     init(
         commands: RedisClient, recovery: Recovery, emitter: EmitterChannels?, eventLoop: any EventLoop,
-        logger: Logger, emit: @escaping @Sendable (String, UserUpdate) -> Void
+        logger: Logger, emit: @escaping @Sendable (String, UserUpdate, Bool) -> Void
     ) {
         self.commands = commands
         self.recovery = recovery
@@ -112,7 +112,7 @@ final class UpdateFanout: Sendable {
             if let emitter { subscriber?.unsubscribe(emitter.room(UserGateway.room(userID))) }
             subscriber?.unsubscribe(UserKeys.updates(userID))
         case .joined(let socket, let arrival): told(socket, arrival)
-        case .emit(let userID, let update): emit(userID, update)
+        case .emit(let userID, let update, let isMissed): emit(userID, update, isMissed)
         case .readLast(let userID, let generation):
             commands.send(["XREVRANGE", .text(UserKeys.history(userID)), "+", "-", "COUNT", "1"]) { reply in
                 let last = History.updates(reply).map { $0.last?.id }

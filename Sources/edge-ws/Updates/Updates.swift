@@ -35,10 +35,11 @@ final class Updates: Sendable {
             let fanout = UpdateFanout(
                 commands: commands, recovery: recovery, emitter: emitter?.channels, eventLoop: eventLoop,
                 logger: logger
-            ) { userID, update in
+            ) { userID, update, isMissed in
                 emitted.increment()
                 events.withEvent(for: update, of: userID) {
-                    server.value?.emit($0, toRoom: UserGateway.room(userID), on: eventLoop)
+                    server.value?.emit(
+                        $0, toRoom: UserGateway.room(userID), on: eventLoop, isMissed: isMissed)
                 }
             }
             let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) { event in

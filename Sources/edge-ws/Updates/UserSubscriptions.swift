@@ -20,7 +20,8 @@ struct UserSubscriptions<Waiter: Hashable> {
         case subscribe(String)
         case unsubscribe(String)
         case joined(Waiter, Arrival)
-        case emit(String, UserUpdate)
+        /// - Parameter isMissed: it was read from the history, or has waited for that.
+        case emit(String, UserUpdate, isMissed: Bool)
         /// Ask for the id of the user's latest update; ``readLast(_:of:generation:clock:_:)`` is the answer.
         case readLast(String, generation: UInt64)
         /// Ask for up to ``UserSubscriptions/page`` updates after an id; ``read(_:of:generation:_:)`` is the answer.
@@ -190,7 +191,7 @@ struct UserSubscriptions<Waiter: Hashable> {
         if let previous = update.previous, previous != user.position, update.id > user.position {
             return [catchUp(&user, id)]
         }
-        return Self.take(&user, id, [update])
+        return Self.take(&user, id, [update], isMissed: false)
     }
 
     /// - Parameter updates: in order, at most ``page`` of them; nil when they could not be read.
@@ -212,7 +213,7 @@ struct UserSubscriptions<Waiter: Hashable> {
             user.isByClock = false
             actions = arriveAll(&user, id)
         }
-        actions += Self.take(&user, id, updates)
+        actions += Self.take(&user, id, updates, isMissed: true)
         // More in the history, or more held back than there was room for: the history has those, too.
         if updates.count >= Self.page || user.held.count >= Self.maxHeld {
             user.held = []
@@ -220,7 +221,7 @@ struct UserSubscriptions<Waiter: Hashable> {
         }
         user.phase = .live
         defer { user.held = [] }
-        return actions + Self.take(&user, id, user.held)
+        return actions + Self.take(&user, id, user.held, isMissed: true)
     }
 
     private mutating func catchUpLater(_ user: inout User, _ now: NIODeadline) {
@@ -291,11 +292,13 @@ struct UserSubscriptions<Waiter: Hashable> {
     }
 
     /// Emits those that are newer than all before.
-    private static func take(_ user: inout User, _ id: String, _ updates: [UserUpdate]) -> [Action] {
+    private static func take(
+        _ user: inout User, _ id: String, _ updates: [UserUpdate], isMissed: Bool
+    ) -> [Action] {
         updates.compactMap { update in
             guard update.id > user.position else { return nil }
             user.position = update.id
-            return .emit(id, update)
+            return .emit(id, update, isMissed: isMissed)
         }
     }
 
