@@ -60,6 +60,26 @@ import Testing
         #expect(add(&missed, [.numbered(2, after: 1)], oldest: 2000) == .complete([.numbered(2, after: 1)]))
     }
 
+    /// Another one may have come in between, or others have expired.
+    @Test(arguments: [
+        (StreamID(milliseconds: 1999, sequence: 3), true), (StreamID(milliseconds: 2000), false),
+        (.zero, false),
+    ]) func afterATimeTheFirstOneNamesOneOfBefore(_ previous: StreamID, _ isRecovered: Bool) {
+        var missed = MissedUpdates(after: .time(1999))
+        let page = [
+            UserUpdate(id: id(1), previous: previous, event: "e", data: ByteBuffer(string: "{}")),
+            .numbered(2, after: 1),
+        ]
+        #expect(add(&missed, page) == (isRecovered ? .complete(page) : .incomplete))
+    }
+
+    @Test func afterATimeNothingIsCompleteWhereThereIsAHistory() {
+        var missed = MissedUpdates(after: .time(2000))
+        #expect(add(&missed, [], position: 1) == .complete([]))
+        missed = MissedUpdates(after: .time(2000))
+        #expect(missed.add([], isFull: false, position: .zero, oldest: 0) == .incomplete)
+    }
+
     @Test(arguments: [(0, true), (1, false)]) func moreThanAClientIsSentIsNotRecovered(
         _ above: Int, _ isRecovered: Bool
     ) {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite final class UserSubscriptionsTests {
     private var users = UserSubscriptions<Int>()
-    private let clock = StreamID(milliseconds: 1000)
+    private let clock = StreamID.time(1000)
     private let now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
 
     private func text(_ actions: [UserSubscriptions<Int>.Action]) -> [String] {
@@ -264,14 +264,33 @@ import Testing
 
     // MARK: Redis away while the first socket joins
 
-    /// 1000-0 is the host's time then.
+    /// `clock` is the host's time then.
     private func joinWithoutRedis() -> UInt64 {
         let joined = users.join("a", waiter: 1)
         _ = users.readLast(nil, of: "a", generation: generation(joined), clock: clock, now)
         let subscribed = users.subscribed("a")
-        #expect(text(subscribed) == ["read a after 1000-0"])
+        #expect(text(subscribed) == ["read a after \(clock)"])
         #expect(text(users.join("a", waiter: 2, after: clock)) == [], "the clock's time is no update's")
         return generation(subscribed)
+    }
+
+    @Test func whoWaitsNoLongerBeginsWithWhatIsKnown() {
+        let joined = users.join("a", waiter: 1)
+        for waiter in 2...3 { _ = users.join("a", waiter: waiter) }
+        _ = users.join("a", waiter: 4, after: update(1).id)
+        #expect(users.giveUp("a", waiter: 1) == nil, "nothing is known yet")
+        _ = users.readLast(update(2).id, of: "a", generation: generation(joined), clock: clock, now)
+        #expect(users.giveUp("a", waiter: 2) == Arrival(position: update(2).id, missed: nil))
+        #expect(users.giveUp("a", waiter: 2) == nil)
+        #expect(users.giveUp("a", waiter: 4) == nil, "what it has missed is not known")
+        _ = users.leave("a", waiter: 1)
+        #expect(text(users.subscribed("a")) == ["joined 3 at 2000-2", "read a after 2000-2"])
+    }
+
+    @Test func withoutRedisItBeginsWithTheTime() {
+        _ = joinWithoutRedis()
+        #expect(users.giveUp("a", waiter: 1) == Arrival(position: clock, missed: nil))
+        #expect(users.giveUp("a", waiter: 2) == nil)
     }
 
     @Test func whatCameMeanwhileTellsWhereTheSocketsBegin() {
@@ -281,7 +300,7 @@ import Testing
             id: update(1).id, previous: before, event: "e", data: ByteBuffer(string: "{}"))
         #expect(
             text(users.read([first], of: "a", generation: generation, now)) == [
-                "joined 1 at 900-3", "readMissed a from 1000-0", "emit a 2000-1 missed",
+                "joined 1 at 900-3", "readMissed a from \(clock)", "emit a 2000-1 missed",
             ])
         #expect(text(users.join("a", waiter: 3)) == ["joined 3 at 2000-1"])
     }
@@ -294,7 +313,7 @@ import Testing
         let position = last ?? .zero
         #expect(
             text(users.readLast(last, of: "a", generation: generation, clock: clock, now)) == [
-                "joined 1 at \(position)", "readMissed a from 1000-0", "read a after \(position)",
+                "joined 1 at \(position)", "readMissed a from \(clock)", "read a after \(position)",
             ])
         #expect(text(users.read([], of: "a", generation: generation, now)) == ["emit a 2000-1 missed"])
     }
@@ -304,10 +323,10 @@ import Testing
         _ = users.read([], of: "a", generation: generation, now)
         #expect(
             text(users.readLast(update(1).id, of: "a", generation: generation, clock: clock, now))
-                == ["read a after 1000-0"])
+                == ["read a after \(clock)"])
         #expect(
             text(users.read([.numbered(1, after: 0)], of: "a", generation: generation, now)) == [
-                "joined 1 at 2000-0", "readMissed a from 1000-0", "emit a 2000-1 missed",
+                "joined 1 at 2000-0", "readMissed a from \(clock)", "emit a 2000-1 missed",
             ])
     }
 
@@ -315,7 +334,7 @@ import Testing
         let generation = joinWithoutRedis()
         _ = users.read([], of: "a", generation: generation, now)
         #expect(text(users.readLast(nil, of: "a", generation: generation, clock: clock, now)) == [])
-        #expect(text(users.tick(now + .seconds(1))) == ["read a after 1000-0"])
+        #expect(text(users.tick(now + .seconds(1))) == ["read a after \(clock)"])
     }
 
     @Test func anEmptyHistoryIsReadFromItsStart() {

@@ -153,6 +153,34 @@ def test_recovers_at_the_other_replica_after_kill_9(stack, user, first, second, 
     run(scenario())
 
 
+@pytest.mark.disturbs
+@pytest.mark.parametrize("register", [False, True])
+def test_connected_while_redis_was_away(stack, user, first, second, register):
+    """It has a `pid`, or an offset, all the same, and so recovers later."""
+
+    async def scenario():
+        client = RecoveringClient(register=user) if register else RecoveringClient(user=user)
+        async with clients(client):
+            stack.redis.kill()
+            await client.connect(first)
+            assert client.pid
+            if register:
+                assert await client.until(lambda: client.offset), "no user-registered"
+                client.events.clear()
+            # Not in another thread, with which it would end.
+            stack.redis.start()
+            await asyncio.to_thread(stack.repair)
+            await update(stack, user, 1)
+            await expect(client, 1)
+            await client.drop()
+            await update(stack, user, 2)
+            await client.connect(second)
+            assert client.recovered
+            await expect(client, 1, 2)
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("earlier", [0, 2])
 def test_nothing_that_came_before_the_client(stack, user, first, second, earlier):
     async def scenario():

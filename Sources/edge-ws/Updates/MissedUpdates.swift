@@ -27,7 +27,7 @@ struct MissedUpdates {
     private var bytes = 0
     private var reads = 0
 
-    /// - Parameter after: the last update that the client has.
+    /// - Parameter after: the last update that the client has, or the time from which on it was to have them.
     init(after: StreamID) {
         self.after = after
         last = after
@@ -43,10 +43,13 @@ struct MissedUpdates {
         _ page: [UserUpdate], isFull: Bool, position: StreamID, oldest: UInt64
     ) -> Verdict {
         reads += 1
-        // The history has expired or was lost, and nobody can tell what it had after `last`.
-        if page.isEmpty, last > .zero, position != last { return .incomplete }
+        // The history has expired or was lost, and nobody can tell what it had after `last`. After a time it may well have
+        // nothing; that it had something before shows that it is there.
+        if page.isEmpty, last > .zero, position != last, !last.isTime || position == .zero {
+            return .incomplete
+        }
         for update in page where update.id != last {
-            guard update.previous == last else { return .incomplete }
+            guard let previous = update.previous, isNext(after: previous) else { return .incomplete }
             updates.append(update)
             bytes += update.data.readableBytes
             last = update.id
@@ -54,10 +57,25 @@ struct MissedUpdates {
         if let first = updates.first, first.id.milliseconds < oldest { return .incomplete }
         guard updates.count <= Self.longest, bytes <= Self.mostBytes else { return .incomplete }
         let isMore = isFull || last < position
-        if isMore || position < after {
+        if isMore || position < after && !after.isTime {
             guard reads < Self.mostReads else { return .incomplete }
             return isMore ? .more : .ahead
         }
         return .complete(updates.filter { $0.id <= position })
     }
+
+    /// Whether nothing lies between `last` and the update that names `previous` as the one before it.
+    private func isNext(after previous: StreamID) -> Bool {
+        // The first of a history may have had others before it, which have expired.
+        previous == last || last.isTime && previous < last && previous > .zero
+    }
+}
+
+extension StreamID {
+    /// A time (ms since 1970) in place of an update, where Redis could not be asked for one: no entry has such a sequence.
+    static func time(_ milliseconds: Int64) -> StreamID {
+        StreamID(milliseconds: UInt64(max(0, milliseconds)), sequence: .max)
+    }
+
+    var isTime: Bool { sequence == .max }
 }

@@ -52,15 +52,14 @@ final class UpdateFanout: Sendable {
     /// - Parameters:
     ///   - socket: names it; it has left any user that it joined before.
     ///   - after: the last update that the socket's earlier connection has had; nil for a socket that begins anew.
-    /// - Returns: how the socket comes to its updates; nil after `limit`: the subscription is then still to come, and
-    ///   brings along what was missed since now. Also nil for a socket that leaves.
+    /// - Returns: how the socket comes to its updates, after `limit` at the latest: the subscription is then still to come,
+    ///   and brings along what was missed since now. Nil where that is not known by then, and for a socket that leaves.
     func join(
         _ userID: String, socket: ObjectIdentifier, after: StreamID? = nil, limit: TimeAmount
     ) -> EventLoopFuture<Arrival?> {
         let promise = eventLoop.makePromise(of: Arrival?.self)
         let timeout = eventLoop.scheduleTask(in: limit) {
-            self.state.value.machine.giveUp(userID, waiter: socket)
-            self.told(socket, nil)
+            self.told(socket, self.state.value.machine.giveUp(userID, waiter: socket))
         }
         eventLoop.execute {
             self.state.value.joining[socket] = promise
@@ -114,10 +113,10 @@ final class UpdateFanout: Sendable {
         case .joined(let socket, let arrival): told(socket, arrival)
         case .emit(let userID, let update, let isMissed): emit(userID, update, isMissed)
         case .readLast(let userID, let generation):
+            let clock = StreamID.time(WallClock.millisecondsSince1970())
             commands.send(["XREVRANGE", .text(UserKeys.history(userID)), "+", "-", "COUNT", "1"]) { reply in
                 let last = History.updates(reply).map { $0.last?.id }
                 self.eventLoop.execute {
-                    let clock = StreamID(milliseconds: UInt64(max(0, WallClock.millisecondsSince1970())))
                     self.update {
                         $0.readLast(last, of: userID, generation: generation, clock: clock, .now())
                     }

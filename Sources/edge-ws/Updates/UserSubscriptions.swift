@@ -3,7 +3,7 @@ import Shared
 
 /// How a socket comes to its user's updates.
 struct Arrival: Equatable, Sendable {
-    /// Every update after this one reaches the user's room.
+    /// Every update after this one, or this time, reaches the user's room.
     let position: StreamID
     /// All that the socket's earlier connection has missed up to `position`, in order; nil for a socket that begins anew.
     let missed: [UserUpdate]?
@@ -52,11 +52,9 @@ struct UserSubscriptions<Waiter: Hashable> {
         var generation: UInt64
         var sockets = 0
         var phase = Phase.starting
-        /// The last update that was emitted, or at first the last one before the user came.
+        /// The last update that was emitted, or at first the last one before the user came. Where Redis could not be asked
+        /// for that it is a time, and those who join wait until the history tells which update it was.
         var position = StreamID.zero
-        /// Whether `position` is only a time, before which Redis could not be asked. Nobody is told of it, since no update
-        /// names it as the one before: those who join wait until the history tells what does.
-        var isByClock = false
         var waiters: [(waiter: Waiter, after: StreamID?)] = []
         /// Sockets that are about to get what they have missed, by ticket.
         var resuming: [UInt64: Resuming] = [:]
@@ -90,7 +88,7 @@ struct UserSubscriptions<Waiter: Hashable> {
         }
         defer { users[id] = user }
         user.sockets += 1
-        guard user.phase == .starting || user.phase == .subscribing || user.isByClock else {
+        guard user.phase == .starting || user.phase == .subscribing || user.position.isTime else {
             return [arrive(&user, id, waiter, after)]
         }
         user.waiters.append((waiter, after))
@@ -110,11 +108,21 @@ struct UserSubscriptions<Waiter: Hashable> {
     }
 
     /// The socket stays, and waits no longer: no `joined` comes for it.
-    mutating func giveUp(_ id: String, waiter: Waiter) {
+    ///
+    /// - Returns: how it comes to its updates without the subscription, which is still to come; nil where that is not known
+    ///   or, for a socket that has missed some, not all.
+    @discardableResult mutating func giveUp(_ id: String, waiter: Waiter) -> Arrival? {
+        var arrival: Arrival?
+        if let user = users[id], user.phase != .starting,
+            user.waiters.contains(where: { $0.waiter == waiter && $0.after == nil })
+        {
+            arrival = Arrival(position: user.position, missed: nil)
+        }
         users[id]?.waiters.removeAll { $0.waiter == waiter }
         if let ticket = users[id]?.resuming.first(where: { $0.value.waiter == waiter })?.key {
             users[id]?.resuming[ticket] = nil
         }
+        return arrival
     }
 
     private mutating func arriveAll(_ user: inout User, _ id: String) -> [Action] {
@@ -138,7 +146,7 @@ struct UserSubscriptions<Waiter: Hashable> {
 
     /// - Parameters:
     ///   - last: nil inside for an empty history, nil when Redis could not be asked.
-    ///   - clock: this host's clock, which has to do when Redis could not be asked.
+    ///   - clock: the time on this host when it was asked for, which has to do when Redis could not be asked.
     mutating func readLast(
         _ last: StreamID??, of id: String, generation: UInt64, clock: StreamID, _ now: NIODeadline
     ) -> [Action] {
@@ -146,11 +154,10 @@ struct UserSubscriptions<Waiter: Hashable> {
         defer { users[id] = user }
         if user.phase == .starting {
             user.position = (last ?? clock) ?? .zero
-            user.isByClock = last == nil
             user.phase = .subscribing
             return [.subscribe(id)]
         }
-        guard user.isByClock, user.phase == .catchingUp else { return [] }
+        guard user.position.isTime, user.phase == .catchingUp else { return [] }
         guard let last else {
             catchUpLater(&user, now)
             return []
@@ -159,7 +166,6 @@ struct UserSubscriptions<Waiter: Hashable> {
         // Nothing has come since that time, unless just now: then the next read has it.
         if (last ?? .zero) <= user.position {
             user.position = last ?? .zero
-            user.isByClock = false
             actions = arriveAll(&user, id)
         }
         return actions + [.read(id, after: user.position, generation: generation)]
@@ -169,7 +175,7 @@ struct UserSubscriptions<Waiter: Hashable> {
     mutating func subscribed(_ id: String) -> [Action] {
         guard var user = users[id], user.phase != .starting else { return [] }
         defer { users[id] = user }
-        let actions = user.isByClock ? [] : arriveAll(&user, id)
+        let actions = user.position.isTime ? [] : arriveAll(&user, id)
         return actions + [catchUp(&user, id)]
     }
 
@@ -207,10 +213,9 @@ struct UserSubscriptions<Waiter: Hashable> {
             return []
         }
         var actions: [Action] = []
-        if user.isByClock {
+        if user.position.isTime {
             guard let first = updates.first else { return [.readLast(id, generation: generation)] }
             user.position = first.previous ?? user.position
-            user.isByClock = false
             actions = arriveAll(&user, id)
         }
         actions += Self.take(&user, id, updates, isMissed: true)
