@@ -14,6 +14,8 @@ public struct SocketIOConfiguration: Sendable {
     public var upgradeTimeout: TimeAmount = .seconds(10)
     /// Bytes that may wait for a client that does not take them; beyond it is disconnected.
     public var bufferLimit = 1 << 20
+    /// Bytes of what a client has missed that may wait for it besides.
+    public var missedLimit = 16 << 20
     public var maxConnections = 20_000
     /// Exact origins, or `*`. Empty: no CORS headers, and WebSockets only without an origin or from the same host.
     public var allowedOrigins: [String] = []

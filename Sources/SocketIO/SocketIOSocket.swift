@@ -47,6 +47,9 @@ public final class SocketIOSocket: Sendable {
     /// Sends an event; nothing happens when the client is not, or no longer, in the namespace.
     public func emit(_ event: EncodedEvent) { state.value.connection?.send(event) }
 
+    /// Sends an event that the client should have had earlier, as it takes it, and what is emitted later behind it.
+    func emitMissed(_ event: EncodedEvent) { state.value.connection?.sendMissed([event], in: namespace) }
+
     /// Sends an event that the client is to acknowledge. The future fails with a ``SocketIOAckError``.
     public func emitWithAck(
         _ name: String, arguments: [ByteBuffer], attachments: [ByteBuffer] = [], timeout: TimeAmount
@@ -110,9 +113,11 @@ final class RoomShard {
         if rooms[key]?.isEmpty == true { rooms[key] = nil }
     }
 
-    func emit(_ event: EncodedEvent, to room: String) {
+    func emit(_ event: EncodedEvent, to room: String, isMissed: Bool) {
         // A copy: a slow client that is closed by this leaves the room meanwhile.
-        for socket in sockets(in: event.namespace, room: room).values { socket.emit(event) }
+        for socket in sockets(in: event.namespace, room: room).values {
+            if isMissed { socket.emitMissed(event) } else { socket.emit(event) }
+        }
     }
 }
 

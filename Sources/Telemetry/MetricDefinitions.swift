@@ -157,7 +157,9 @@ extension Metric {
             counter(
                 "Sessions that have ended; slow consumer: the client did not take what was sent.", "reason")
         case .socketBufferedBytes:
-            gauge("Bytes that wait for clients; one with more than WS_BUFFER_LIMIT is disconnected.")
+            gauge(
+                "Bytes that wait for clients; one with more than WS_BUFFER_LIMIT, besides what it has missed, is disconnected."
+            )
         case .socketSockets: gauge("Sockets in the namespace.")
         case .socketRooms: gauge("Rooms with sockets, on each event loop.")
         case .socketUsers: gauge("Users who have sockets here.")

@@ -71,7 +71,9 @@ struct EdgeWSSettings: ProcessSettings {
             help: "Longest message (bytes) of a Socket.IO client.")
         socketIO.bufferLimit = reader.bytes(
             "WS_BUFFER_LIMIT", default: 1_048_576, in: 4096...1_073_741_824,
-            help: "Bytes that may wait for one client; a slower one is disconnected.")
+            help:
+                "Bytes that may wait for one client, besides what it has missed; a slower one is disconnected."
+        )
         socketIO.maxConnections = reader.integer(
             "WS_MAX_CONNECTIONS", default: 20_000, in: 1...1_000_000,
             help: "Socket.IO sessions of one edge-ws; more are refused.")

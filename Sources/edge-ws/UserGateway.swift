@@ -79,7 +79,7 @@ final class UserGateway: SocketIODelegate {
         }
         if let expiresAt = identity.expiresAt { expiry.note(expiresAt, socket) }
         let limit = claim == nil ? Self.subscriptionLimit : Self.recoveryLimit
-        return updates.join(userID, on: socket.eventLoop, after: claim?.position, limit: limit)
+        return updates.join(userID, socket, after: claim?.position, limit: limit)
             .assumeIsolated().map { self.decide(socket, userID, claim, $0) }.nonisolated()
     }
 
@@ -93,6 +93,8 @@ final class UserGateway: SocketIODelegate {
     private func decide(
         _ socket: SocketIOSocket, _ userID: String, _ claim: Recovery.Claim?, _ arrival: Arrival?
     ) -> ConnectDecision {
+        // The client has left meanwhile: nobody asks, and it counts as nothing.
+        guard sockets.withLock({ $0.user(of: ObjectIdentifier(socket)) }) == userID else { return .postpone }
         var admission = Admission()
         admission.rooms = [Self.room(userID)]
         if let claim, let missed = arrival?.missed {
@@ -170,7 +172,7 @@ final class UserGateway: SocketIODelegate {
         expiry.forget(socket)
         requests.cancel(socket)
         if let userID = sockets.withLock({ $0.remove(ObjectIdentifier(socket)) }) {
-            updates.leave(userID, on: socket.eventLoop)
+            updates.leave(userID, socket)
         }
         logger.debug("disconnected", metadata: ["socket": "\(socket.id)", "reason": "\(reason)"])
     }
@@ -185,10 +187,10 @@ final class UserGateway: SocketIODelegate {
             return
         case .assigned(let earlier?):
             socket.leave(Self.room(earlier))
-            updates.leave(earlier, on: socket.eventLoop)
+            updates.leave(earlier, socket)
         case .assigned(nil): break
         }
-        updates.join(userID, on: socket.eventLoop, limit: Self.subscriptionLimit).assumeIsolated()
+        updates.join(userID, socket, limit: Self.subscriptionLimit).assumeIsolated()
             .whenSuccess { [self] arrival in
                 // The socket may have left, or moved on, meanwhile.
                 guard sockets.withLock({ $0.user(of: ObjectIdentifier(socket)) }) == userID else {

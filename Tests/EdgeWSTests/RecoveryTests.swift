@@ -9,22 +9,33 @@ import Testing
     private func id(_ sequence: UInt64) -> StreamID { StreamID(milliseconds: 2000, sequence: sequence) }
 
     private func add(
-        _ missed: inout MissedUpdates, _ page: [UserUpdate], isFull: Bool = false, position: UInt64 = 9,
-        emitted: UInt64? = nil, oldest: UInt64 = 0
+        _ missed: inout MissedUpdates, _ page: [UserUpdate], isFull: Bool = false, position: UInt64 = 2,
+        oldest: UInt64 = 0
     ) -> MissedUpdates.Verdict {
-        missed.add(
-            page, isFull: isFull, position: id(position), emitted: emitted.map(id), oldest: oldest)
+        missed.add(page, isFull: isFull, position: id(position), oldest: oldest)
     }
 
     @Test func aChainWithoutAGapIsComplete() {
         var missed = MissedUpdates(after: id(1))
         let page = [UserUpdate.numbered(2, after: 1), .numbered(5, after: 2)]
-        #expect(add(&missed, page) == .complete(page))
+        #expect(add(&missed, page, position: 5) == .complete(page))
+        #expect(
+            add(&missed, [.numbered(5, after: 2)], position: 5) == .complete(page),
+            "the last one is read again")
     }
 
     @Test func nothingMissedIsComplete() {
         var missed = MissedUpdates(after: id(1))
-        #expect(add(&missed, [], position: 1) == .complete([]))
+        #expect(add(&missed, [.numbered(1, after: 0)], position: 1) == .complete([]))
+        missed = MissedUpdates(after: id(1))
+        #expect(add(&missed, [], position: 1) == .complete([]), "the room has told nothing since")
+        missed = MissedUpdates(after: .zero)
+        #expect(add(&missed, [], position: 0) == .more, "a history that begins just now")
+    }
+
+    @Test(arguments: [0, 2, 9] as [UInt64]) func ofAHistoryThatIsGoneNothingIsKnown(_ position: UInt64) {
+        var missed = MissedUpdates(after: id(1))
+        #expect(add(&missed, [], position: position) == .incomplete)
     }
 
     @Test(arguments: [
@@ -49,10 +60,40 @@ import Testing
         #expect(add(&missed, [.numbered(2, after: 1)], oldest: 2000) == .complete([.numbered(2, after: 1)]))
     }
 
+    /// Another one may have come in between, or others have expired.
+    @Test(arguments: [
+        (StreamID(milliseconds: 1999, sequence: 3), true), (StreamID(milliseconds: 2000), false),
+        (.zero, false),
+    ]) func afterATimeTheFirstOneNamesOneOfBefore(_ previous: StreamID, _ isRecovered: Bool) {
+        var missed = MissedUpdates(after: .time(1999))
+        let page = [
+            UserUpdate(id: id(1), previous: previous, event: "e", data: ByteBuffer(string: "{}")),
+            .numbered(2, after: 1),
+        ]
+        #expect(add(&missed, page) == (isRecovered ? .complete(page) : .incomplete))
+    }
+
+    @Test func afterATimeNothingIsCompleteWhereThereIsAHistory() {
+        var missed = MissedUpdates(after: .time(2000))
+        #expect(add(&missed, [], position: 1) == .complete([]))
+        missed = MissedUpdates(after: .time(2000))
+        #expect(missed.add([], isFull: false, position: .zero, oldest: 0) == .incomplete)
+    }
+
+    @Test(arguments: [(0, true), (1, false)]) func moreThanAClientIsSentIsNotRecovered(
+        _ above: Int, _ isRecovered: Bool
+    ) {
+        var missed = MissedUpdates(after: id(1))
+        let data = ByteBuffer(repeating: UInt8(ascii: " "), count: MissedUpdates.mostBytes + above)
+        let page = [UserUpdate(id: id(2), previous: id(1), event: "e", data: data)]
+        #expect(add(&missed, page) == (isRecovered ? .complete(page) : .incomplete))
+    }
+
     @Test func readingComesToAnEnd() {
         var missed = MissedUpdates(after: id(1))
-        for _ in 1..<MissedUpdates.mostReads { #expect(add(&missed, [], position: 2, emitted: 2) == .more) }
-        #expect(add(&missed, [], position: 2, emitted: 2) == .incomplete)
+        let page = [UserUpdate.numbered(1, after: 0)]
+        for _ in 1..<MissedUpdates.mostReads { #expect(add(&missed, page, position: 2) == .more) }
+        #expect(add(&missed, page, position: 2) == .incomplete)
     }
 }
 

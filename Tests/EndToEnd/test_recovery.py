@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 from harness.recovering import RecoveringClient
+from harness.redis import Redis
 from harness.stack import Stack
+from harness.updates import Updates
 
 TOPIC = "payment-status-update"
 names = itertools.count(1)
@@ -103,6 +106,30 @@ def test_what_was_missed_comes_once_and_in_order(stack, user, first, second, tra
     run(scenario())
 
 
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_more_was_missed_than_may_wait_for_a_client(stack, user, transport):
+    """It comes in parts, and what is sent meanwhile behind it."""
+    count, live, limit = 90, 10, 65_536
+
+    async def scenario(port: int):
+        client = RecoveringClient(user=user, transport=transport)
+        async with clients(client):
+            await client.connect(port)
+            await client.drop()
+            with Redis(stack.redis_host, stack.redis_port) as redis:
+                updates = Updates(redis, f"missed-{user}")
+                data = [{"userId": user, "number": number, "padding": "x" * 4096} for number in range(1, count + live + 1)]
+                await asyncio.to_thread(updates.publish, user, *data[:count])
+                await client.connect(port)
+                assert client.recovered
+                await asyncio.to_thread(updates.publish, user, *data[count:])
+            await expect(client, *range(1, count + live + 1))
+            assert client.connected and len(client.replies) == 2
+
+    with stack.replica(WS_BUFFER_LIMIT=limit) as other:
+        run(scenario(stack.ports[other.name]))
+
+
 @pytest.mark.disturbs
 @pytest.mark.parametrize("events", [0, 1])
 def test_recovers_at_the_other_replica_after_kill_9(stack, user, first, second, events):
@@ -122,6 +149,34 @@ def test_recovers_at_the_other_replica_after_kill_9(stack, user, first, second, 
             assert client.recovered
             await update(stack, user, events + 3)
             await expect(client, *range(1, events + 4))
+
+    run(scenario())
+
+
+@pytest.mark.disturbs
+@pytest.mark.parametrize("register", [False, True])
+def test_connected_while_redis_was_away(stack, user, first, second, register):
+    """It has a `pid`, or an offset, all the same, and so recovers later."""
+
+    async def scenario():
+        client = RecoveringClient(register=user) if register else RecoveringClient(user=user)
+        async with clients(client):
+            stack.redis.kill()
+            await client.connect(first)
+            assert client.pid
+            if register:
+                assert await client.until(lambda: client.offset), "no user-registered"
+                client.events.clear()
+            # Not in another thread, with which it would end.
+            stack.redis.start()
+            await asyncio.to_thread(stack.repair)
+            await update(stack, user, 1)
+            await expect(client, 1)
+            await client.drop()
+            await update(stack, user, 2)
+            await client.connect(second)
+            assert client.recovered
+            await expect(client, 1, 2)
 
     run(scenario())
 
@@ -230,8 +285,9 @@ def test_the_history_does_not_reach_back(stack, user, first, second, command, ev
             await update(stack, user, 2, 3)
             name, *words = command.split()
             stack.redis_cli(name, history(user), *words)
-            earlier = client.pid
+            earlier, since = client.pid, time.monotonic()
             await client.connect(second)
+            assert time.monotonic() - since < 3, "it waited for what does not come"
             await is_fresh(stack, client, user, earlier)
 
     run(scenario())

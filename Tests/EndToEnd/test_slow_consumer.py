@@ -135,3 +135,25 @@ def test_a_polling_client_that_polls_no_more(stack):
         answer = slow.get()
         assert (answer.status, answer.json()["code"]) == (400, 1), "its session is gone"
         assert slow_consumers(process) == 1
+
+
+@pytest.mark.long
+def test_what_a_client_missed_waits_until_it_reads(stack):
+    """It is far more than the cap and more than the kernel's buffers hold; live updates come behind it."""
+    user, missed, live = "reads-late", 90, 5
+    data = [{"userId": user, "number": number, "padding": "x" * 64_000} for number in range(1, missed + 1)]
+    data += [{"userId": user, "number": missed + number} for number in range(1, live + 1)]
+    with stack.replica("edge-ws-slow", WS_BUFFER_LIMIT=CAP // 4) as process, Redis(stack.redis_host, stack.redis_port) as redis:
+        port, updates = stack.ports[process.name], Updates(redis, f"missed-{user}")
+        earlier = RawWebSocket(port, user, receive_buffer=65_536)
+        earlier.close()
+        updates.publish(user, *data[:missed])
+        late = RawWebSocket(port, user, receive_buffer=65_536, pid=earlier.pid)
+        try:
+            assert late.pid == earlier.pid
+            updates.publish(user, *data[missed:])
+            time.sleep(2)
+            assert [late.event()[1]["number"] for _ in data] == list(range(1, missed + live + 1))
+        finally:
+            late.close()
+        assert slow_consumers(process) == 0

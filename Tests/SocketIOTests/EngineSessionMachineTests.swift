@@ -8,11 +8,13 @@ import Testing
     static let interval = TimeAmount.milliseconds(300)
     static let timeout = TimeAmount.milliseconds(200)
 
-    static func machine(isWebSocket: Bool = false, queueLimit: Int = 1000) -> EngineSessionMachine {
+    static func machine(
+        isWebSocket: Bool = false, queueLimit: Int = 1000, missedLimit: Int = 1000
+    ) -> EngineSessionMachine {
         EngineSessionMachine(
             isWebSocket: isWebSocket,
             timing: .init(pingInterval: interval, pingTimeout: timeout, upgradeTimeout: .seconds(10)),
-            queueLimit: queueLimit, now: start)
+            queueLimit: queueLimit, missedLimit: missedLimit, now: start)
     }
 
     static func text(_ text: String) -> WebSocketMessage { .text(ByteBuffer(string: text)) }
@@ -119,6 +121,81 @@ import Testing
             machine.webSocketSent(Self.ping, Self.start) == [.closeWebSocket, .closed(.transportError)])
     }
 
+    // MARK: What was missed
+
+    /// Three messages of ten bytes each; a portion has two.
+    static let missed = ["a", "b", "c"].map { message(String(repeating: $0, count: 9)) }
+
+    @Test func whatWasMissedLeavesInPortionsAndTheRestBehindIt() {
+        var machine = Self.machine(isWebSocket: true, queueLimit: 80)
+        #expect(machine.send(Self.missed, isMissed: true) == [.sendPortion(Array(Self.missed[..<2]))])
+        #expect(machine.send([Self.message("live")]) == [])
+        #expect(!machine.sendsAtOnce)
+        #expect(machine.waitingBytes == 15)
+        #expect(machine.portionSent() == [.sendPortion([Self.missed[2], Self.message("live")])])
+        #expect(machine.sendsAtOnce, "what comes now is behind the last portion anyway")
+        #expect(machine.send([Self.message("next")]) == [.send([Self.message("next")])])
+        #expect(machine.send(Self.missed, isMissed: true) == [], "the last portion is still under way")
+        #expect(machine.portionSent() == [.sendPortion(Array(Self.missed[..<2]))])
+        #expect(machine.portionSent() == [.sendPortion([Self.missed[2]])])
+        #expect(machine.portionSent() == [])
+        #expect(machine.waitingBytes == 0)
+    }
+
+    @Test func aPortionHasOnePacketHoweverLong() {
+        var machine = Self.machine(isWebSocket: true, queueLimit: 8)
+        #expect(machine.send(Self.missed, isMissed: true) == [.sendPortion([Self.missed[0]])])
+        #expect(machine.portionSent() == [.sendPortion([Self.missed[1]])])
+    }
+
+    @Test func eachPollGetsAPortion() {
+        var machine = Self.machine(queueLimit: 80)
+        #expect(machine.send([Self.message("first")]) == [])
+        #expect(machine.send(Self.missed, isMissed: true) == [])
+        #expect(machine.send([Self.message("live")]) == [])
+        let first = [Self.message("first")] + Self.missed[..<2]
+        #expect(machine.polled(Self.start) == [.answerPoll(first)])
+        #expect(machine.polled(Self.start) == [.answerPoll([Self.missed[2], Self.message("live")])])
+        #expect(machine.polled(Self.start) == [])
+        #expect(machine.send(Self.missed, isMissed: true) == [.answerPoll(Array(Self.missed[..<2]))])
+    }
+
+    @Test func anUpgradeTakesTheBacklogAlong() {
+        var machine = Self.machine(queueLimit: 80)
+        _ = machine.candidateArrived(Self.start)
+        _ = machine.candidateSent(Self.probe)
+        #expect(machine.send([Self.message("first")]) == [])
+        #expect(machine.send(Self.missed, isMissed: true) == [])
+        #expect(
+            machine.candidateSent(.upgrade) == [
+                .adoptCandidate, .send([Self.message("first")]), .sendPortion(Array(Self.missed[..<2])),
+            ])
+        #expect(machine.portionSent() == [.sendPortion([Self.missed[2]])])
+    }
+
+    @Test func aPingDoesNotWaitBehindIt() {
+        var machine = Self.machine(isWebSocket: true, queueLimit: 80)
+        _ = machine.send(Self.missed, isMissed: true)
+        #expect(machine.tick(Self.start + Self.interval) == [.send([Self.ping])])
+    }
+
+    @Test func tooMuchBehindItEndsTheSession() {
+        var machine = Self.machine(isWebSocket: true, queueLimit: 10)
+        _ = machine.send(Self.missed, isMissed: true)
+        #expect(machine.send([Self.message("123456789")]) == [])
+        #expect(machine.send([Self.message("1")]) == [.closeWebSocket, .closed(.slowConsumer)])
+        #expect(machine.portionSent() == [])
+        #expect(machine.waitingBytes == 0)
+    }
+
+    @Test func tooMuchOfItEndsTheSession() {
+        var machine = Self.machine(isWebSocket: true, queueLimit: 80, missedLimit: 30)
+        _ = machine.send(Self.missed, isMissed: true)
+        #expect(machine.send(Array(Self.missed[..<2]), isMissed: true) == [])
+        #expect(
+            machine.send([Self.message("1")], isMissed: true) == [.closeWebSocket, .closed(.slowConsumer)])
+    }
+
     // MARK: WebSocket and upgrade
 
     @Test func aWebSocketSendsAtOnce() {
@@ -170,7 +247,7 @@ import Testing
         let timing = EngineSessionMachine.Timing(
             pingInterval: .seconds(25), pingTimeout: .seconds(20), upgradeTimeout: .seconds(10))
         var machine = EngineSessionMachine(
-            isWebSocket: false, timing: timing, queueLimit: 10, now: Self.start)
+            isWebSocket: false, timing: timing, queueLimit: 10, missedLimit: 10, now: Self.start)
         _ = machine.candidateArrived(Self.start)
         #expect(machine.nextWakeUp == Self.start + .seconds(10))
         #expect(machine.tick(Self.start + .seconds(10)) == [.closeCandidate])

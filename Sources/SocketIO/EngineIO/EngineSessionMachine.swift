@@ -30,6 +30,8 @@ struct EngineSessionMachine {
         /// Answer the POST at hand with `ok`.
         case acceptPost
         case send([EnginePacket])
+        /// The same; ``portionSent()`` comes when the connection has taken all of it.
+        case sendPortion([EnginePacket])
         case sendCandidate(EnginePacket)
         /// The candidate is the session's WebSocket from now on.
         case adoptCandidate
@@ -50,23 +52,29 @@ struct EngineSessionMachine {
 
     private let timing: Timing
     private let queueLimit: Int
+    private let missedLimit: Int
     private var transport: Transport
     private var upgrade: TransportUpgrade
     private var phase = Phase.open
     private var isPolled = false
     private var queue: Deque<EnginePacket> = []
-    private(set) var queuedBytes = 0
+    private var queuedBytes = 0
+    private var backlog = Backlog()
+    /// Whether the WebSocket has not taken the last portion of the backlog yet.
+    private var isPortionUnderWay = false
     /// When the next ping leaves, or nil while one awaits its pong.
     private var pingAt: NIODeadline?
     private var pongBy: NIODeadline
 
     /// - Parameters:
-    ///   - queueLimit: bytes that may wait for the client's next GET.
+    ///   - queueLimit: bytes that may wait for the client's next GET, or behind what it has missed.
+    ///   - missedLimit: bytes of what it has missed that may wait.
     ///   - now: the time of the handshake, from which the first heartbeat counts.
-    init(isWebSocket: Bool, timing: Timing, queueLimit: Int, now: NIODeadline) {
+    init(isWebSocket: Bool, timing: Timing, queueLimit: Int, missedLimit: Int, now: NIODeadline) {
         self.timing = timing
         upgrade = TransportUpgrade(timeout: timing.upgradeTimeout)
         self.queueLimit = queueLimit
+        self.missedLimit = missedLimit
         transport = isWebSocket ? .webSocket : .polling
         pingAt = now + timing.pingInterval
         pongBy = now + timing.pingInterval + timing.pingTimeout
@@ -74,8 +82,10 @@ struct EngineSessionMachine {
 
     var isWebSocket: Bool { transport == .webSocket }
     var isClosed: Bool { phase == .closed }
-    /// Whether ``send(_:)`` would pass on to the WebSocket what it gets.
-    var sendsAtOnce: Bool { phase == .open && transport == .webSocket }
+    /// Whether ``send(_:isMissed:)`` would pass on to the WebSocket what it gets.
+    var sendsAtOnce: Bool { phase == .open && transport == .webSocket && backlog.isEmpty }
+    /// Bytes that have not gone to the client's connection yet.
+    var waitingBytes: Int { queuedBytes + backlog.missedBytes + backlog.liveBytes }
 
     /// The earliest time at which ``tick(_:)`` has something to do.
     var nextWakeUp: NIODeadline? {
@@ -124,6 +134,7 @@ struct EngineSessionMachine {
 
     private mutating func flushPoll() -> [Action] {
         guard isPolled else { return [] }
+        enqueue(backlog.portion(portionSize))
         if queue.isEmpty {
             guard upgrade.isProbed else { return [] }
             isPolled = false
@@ -166,7 +177,7 @@ struct EngineSessionMachine {
         if !queue.isEmpty { actions.append(.send(Array(queue))) }
         queue = []
         queuedBytes = 0
-        return actions
+        return actions + sendPortion()
     }
 
     mutating func candidateGone() { upgrade.end() }
@@ -197,16 +208,43 @@ struct EngineSessionMachine {
 
     // MARK: - The server's side
 
-    mutating func send(_ packets: [EnginePacket]) -> [Action] {
+    /// - Parameter isMissed: the client was away when it came, so it leaves in portions as the client takes them, and what
+    ///   is sent later stays behind it.
+    mutating func send(_ packets: [EnginePacket], isMissed: Bool = false) -> [Action] {
         guard phase == .open else { return [] }
-        guard transport == .polling else { return [.send(packets)] }
-        for packet in packets {
-            queue.append(packet)
-            queuedBytes += packet.byteCount
+        guard isMissed || !backlog.isEmpty else { return sendNow(packets) }
+        backlog.append(packets, isMissed: isMissed)
+        guard backlog.missedBytes <= missedLimit, backlog.liveBytes <= queueLimit else {
+            return close(.slowConsumer)
         }
+        return transport == .polling ? flushPoll() : sendPortion()
+    }
+
+    private mutating func sendNow(_ packets: [EnginePacket]) -> [Action] {
+        guard transport == .polling else { return [.send(packets)] }
+        enqueue(packets)
         let actions = flushPoll()
         guard queuedBytes <= queueLimit else { return actions + close(.slowConsumer) }
         return actions
+    }
+
+    private mutating func enqueue(_ packets: [EnginePacket]) {
+        queue.append(contentsOf: packets)
+        queuedBytes += packets.reduce(0) { $0 + $1.byteCount }
+    }
+
+    /// Leaves room for what is sent beside it, such as pings.
+    private var portionSize: Int { queueLimit / 4 }
+
+    private mutating func sendPortion() -> [Action] {
+        guard !backlog.isEmpty, !isPortionUnderWay else { return [] }
+        isPortionUnderWay = true
+        return [.sendPortion(backlog.portion(portionSize))]
+    }
+
+    mutating func portionSent() -> [Action] {
+        isPortionUnderWay = false
+        return phase == .open ? sendPortion() : []
     }
 
     /// Ends the session from this side. A polling client without a GET is told by its next one, within a while.
@@ -223,6 +261,7 @@ struct EngineSessionMachine {
         phase = .closed
         queue = []
         queuedBytes = 0
+        backlog = Backlog()
         var actions: [Action] = []
         if isPolled { actions.append(.answerPoll([tellPoll])) }
         isPolled = false
@@ -245,7 +284,7 @@ struct EngineSessionMachine {
         if upgrade.expired(now) { actions.append(.closeCandidate) }
         if let ping = pingAt, now >= ping {
             pingAt = nil
-            actions += send([.ping(ByteBuffer())])
+            actions += sendNow([.ping(ByteBuffer())])
         }
         return actions
     }

@@ -58,7 +58,7 @@ public final class EngineIOServer: Sendable {
         var bytes = 0
         var links: [WebSocketLink] = []
         await Self.ask(sessions, on: \.eventLoop) { session in
-            (session.value.queuedBytes, session.value.webSocket)
+            (session.value.waitingBytes, session.value.webSocket)
         } take: { waiting, link in
             bytes += waiting
             if let link { links.append(link) }

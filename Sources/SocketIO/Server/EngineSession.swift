@@ -38,12 +38,12 @@ public final class EngineSession: Timed {
         let configuration = server.configuration
         machine = EngineSessionMachine(
             isWebSocket: link != nil, timing: configuration.timing, queueLimit: configuration.bufferLimit,
-            now: .now())
+            missedLimit: configuration.missedLimit, now: .now())
     }
 
     var eventLoop: any EventLoop { loop.eventLoop }
-    /// Bytes that wait for the client's next GET.
-    var queuedBytes: Int { machine.queuedBytes }
+    /// Bytes that have not gone to the client's connection yet.
+    var waitingBytes: Int { machine.waitingBytes }
     var webSocket: WebSocketLink? { link }
 
     func start(_ application: any EngineIOApplication) {
@@ -127,6 +127,9 @@ public final class EngineSession: Timed {
         perform(machine.send(event.packets))
     }
 
+    /// Sends what the client was away for as it takes it; what is sent later comes behind that.
+    func sendMissed(_ packets: [EnginePacket]) { perform(machine.send(packets, isMissed: true)) }
+
     /// Closes the transport, and with it the session.
     func close(_ reason: EngineCloseReason) { perform(machine.close(from: .now(), reason)) }
 
@@ -142,6 +145,13 @@ public final class EngineSession: Timed {
             case .acceptPost:
                 exchange?.respond(.ok, contentType: "text/html", ByteBuffer(string: "ok"))
             case .send(let packets): write(ByteBuffer(webSocketFramesOf: packets))
+            case .sendPortion(let packets):
+                let written = link?.channel.eventLoop.makePromise(of: Void.self)
+                // A connection that fails is about to end the session.
+                written?.futureResult.hop(to: eventLoop).assumeIsolated().whenSuccess {
+                    self.perform(self.machine.portionSent())
+                }
+                write(ByteBuffer(webSocketFramesOf: packets), written)
             case .sendCandidate(let packet): candidate?.send([packet])
             case .adoptCandidate:
                 link = candidate
@@ -163,10 +173,13 @@ public final class EngineSession: Timed {
         scheduleWakeUp()
     }
 
-    private func write(_ frames: ByteBuffer) {
-        guard let link else { return }
-        guard link.isWritable else { return perform(machine.close(from: .now(), .slowConsumer)) }
-        link.write(frames)
+    private func write(_ frames: ByteBuffer, _ promise: EventLoopPromise<Void>? = nil) {
+        guard let link, link.isWritable else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            if link != nil { perform(machine.close(from: .now(), .slowConsumer)) }
+            return
+        }
+        link.write(frames, promise)
         loop.flushSoon(link.channel)
     }
 

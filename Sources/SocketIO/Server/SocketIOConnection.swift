@@ -44,6 +44,11 @@ final class SocketIOConnection: EngineIOApplication {
         session?.send(event)
     }
 
+    func sendMissed(_ events: [EncodedEvent], in namespace: String) {
+        guard !events.isEmpty, machine.isJoined(namespace) else { return }
+        session?.sendMissed(events.flatMap(\.packets))
+    }
+
     func send(_ packets: [EnginePacket], in namespace: String) {
         guard machine.isJoined(namespace) else { return }
         session?.send(packets)
@@ -128,7 +133,7 @@ final class SocketIOConnection: EngineIOApplication {
         perform(
             machine.decided(
                 socket.namespace, refusal: nil, socketID: socket.id, privateID: admission.privateID))
-        for event in admission.missed { socket.emit(event) }
+        sendMissed(admission.missed, in: socket.namespace)
     }
 
     private func refuse(_ socket: SocketIOSocket, _ message: String, _ data: ByteBuffer?) {

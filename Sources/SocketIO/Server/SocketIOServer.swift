@@ -66,8 +66,12 @@ public final class SocketIOServer: Sendable {
     }
 
     /// Sends an event to every socket of an event loop that is in a room of the event's namespace. On that loop.
-    public func emit(_ event: EncodedEvent, toRoom room: String, on eventLoop: any EventLoop) {
-        shared.shards[ObjectIdentifier(eventLoop)]?.value.emit(event, to: room)
+    ///
+    /// - Parameter isMissed: they should have had it earlier, and get it as they take it, with what is emitted later behind.
+    public func emit(
+        _ event: EncodedEvent, toRoom room: String, on eventLoop: any EventLoop, isMissed: Bool = false
+    ) {
+        shared.shards[ObjectIdentifier(eventLoop)]?.value.emit(event, to: room, isMissed: isMissed)
     }
 
     func onEachLoop(_ body: @escaping @Sendable (RoomShard) -> Void) {

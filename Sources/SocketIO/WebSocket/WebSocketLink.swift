@@ -17,7 +17,11 @@ struct WebSocketLink: Sendable, Equatable {
     }
 
     /// Frames that leave by the next ``flush()``.
-    func write(_ frames: ByteBuffer) { channel.write(frames, promise: nil) }
+    ///
+    /// - Parameter promise: succeeds when the connection has taken them.
+    func write(_ frames: ByteBuffer, _ promise: EventLoopPromise<Void>? = nil) {
+        channel.write(frames, promise: promise)
+    }
 
     func flush() { channel.flush() }
 

@@ -10,10 +10,12 @@ import Synchronization
 /// What is emitted and who has arrived reach a socket in the order in which they came about, since all is done on the
 /// socket's event loop: so it gets all that is emitted after its arrival and nothing of before.
 final class UpdateFanout: Sendable {
-    typealias Machine = UserSubscriptions<EventLoopPromise<Arrival?>>
+    typealias Machine = UserSubscriptions<ObjectIdentifier>
 
     private final class State {
         var machine = Machine()
+        /// By socket, which joins one user at a time.
+        var joining: [ObjectIdentifier: EventLoopPromise<Arrival?>] = [:]
         var wakeUp: (deadline: NIODeadline, task: Scheduled<Void>)?
     }
 
@@ -22,16 +24,16 @@ final class UpdateFanout: Sendable {
     private let recovery: Recovery
     private let emitter: EmitterChannels?
     private let logger: Logger
-    private let emit: @Sendable (String, UserUpdate) -> Void
+    private let emit: @Sendable (String, UserUpdate, Bool) -> Void
     private let state: NIOLoopBoundBox<State>
     private let subscriptions = Mutex<RedisSubscriber?>(nil)
 
     /// - Parameters:
     ///   - emitter: where what emitters publish to a user's room comes from; nil: it is not taken.
-    ///   - emit: sends an update to every socket of a user, on the event loop.
+    ///   - emit: sends an update to every socket of a user, on the event loop; true: they have missed it.
     init(
         commands: RedisClient, recovery: Recovery, emitter: EmitterChannels?, eventLoop: any EventLoop,
-        logger: Logger, emit: @escaping @Sendable (String, UserUpdate) -> Void
+        logger: Logger, emit: @escaping @Sendable (String, UserUpdate, Bool) -> Void
     ) {
         self.commands = commands
         self.recovery = recovery
@@ -48,22 +50,35 @@ final class UpdateFanout: Sendable {
     /// Counts one socket of the user.
     ///
     /// - Parameters:
+    ///   - socket: names it; it has left any user that it joined before.
     ///   - after: the last update that the socket's earlier connection has had; nil for a socket that begins anew.
-    /// - Returns: how the socket comes to its updates; nil after `limit`: the subscription is then still to come, and
-    ///   brings along what was missed since now.
+    /// - Returns: how the socket comes to its updates, after `limit` at the latest: the subscription is then still to come,
+    ///   and brings along what was missed since now. Nil where that is not known by then, and for a socket that leaves.
     func join(
-        _ userID: String, after: StreamID? = nil, limit: TimeAmount
+        _ userID: String, socket: ObjectIdentifier, after: StreamID? = nil, limit: TimeAmount
     ) -> EventLoopFuture<Arrival?> {
         let promise = eventLoop.makePromise(of: Arrival?.self)
-        let timeout = eventLoop.scheduleTask(in: limit) { promise.succeed(nil) }
-        eventLoop.execute { self.update { $0.join(userID, waiter: promise, after: after) } }
+        let timeout = eventLoop.scheduleTask(in: limit) {
+            self.told(socket, self.state.value.machine.giveUp(userID, waiter: socket))
+        }
+        eventLoop.execute {
+            self.state.value.joining[socket] = promise
+            self.update { $0.join(userID, waiter: socket, after: after) }
+        }
         promise.futureResult.whenComplete { _ in timeout.cancel() }
         return promise.futureResult
     }
 
     /// Takes one socket of the user off the count.
-    func leave(_ userID: String) {
-        eventLoop.execute { self.update { $0.leave(userID) } }
+    func leave(_ userID: String, socket: ObjectIdentifier) {
+        eventLoop.execute {
+            self.update { $0.leave(userID, waiter: socket) }
+            self.told(socket, nil)
+        }
+    }
+
+    private func told(_ socket: ObjectIdentifier, _ arrival: Arrival?) {
+        state.value.joining.removeValue(forKey: socket)?.succeed(arrival)
     }
 
     /// On the event loop.
@@ -95,35 +110,38 @@ final class UpdateFanout: Sendable {
         case .unsubscribe(let userID):
             if let emitter { subscriber?.unsubscribe(emitter.room(UserGateway.room(userID))) }
             subscriber?.unsubscribe(UserKeys.updates(userID))
-        case .joined(let promise, let arrival): promise.succeed(arrival)
-        case .emit(let userID, let update): emit(userID, update)
+        case .joined(let socket, let arrival): told(socket, arrival)
+        case .emit(let userID, let update, let isMissed): emit(userID, update, isMissed)
         case .readLast(let userID, let generation):
+            let clock = StreamID.time(WallClock.millisecondsSince1970())
             commands.send(["XREVRANGE", .text(UserKeys.history(userID)), "+", "-", "COUNT", "1"]) { reply in
                 let last = History.updates(reply).map { $0.last?.id }
                 self.eventLoop.execute {
-                    let clock = StreamID(milliseconds: UInt64(max(0, WallClock.millisecondsSince1970())))
-                    self.update { $0.readLast(last, of: userID, generation: generation, clock: clock) }
+                    self.update {
+                        $0.readLast(last, of: userID, generation: generation, clock: clock, .now())
+                    }
                 }
             }
         case .read(let userID, let position, let generation):
-            readHistory(userID, after: position) { machine, updates in
+            readHistory(userID, from: "(\(position)") { machine, updates in
                 machine.read(updates, of: userID, generation: generation, .now())
             }
         case .readMissed(let userID, let position, let ticket):
             let recovery = recovery
-            readHistory(userID, after: position) { machine, updates in
+            readHistory(userID, from: "\(position)") { machine, updates in
                 let oldest = recovery.oldest(now: WallClock.millisecondsSince1970())
                 return machine.readMissed(updates, of: userID, ticket: ticket, oldest: oldest, .now())
             }
         }
     }
 
+    /// - Parameter start: as XRANGE has it.
     private func readHistory(
-        _ userID: String, after position: StreamID,
+        _ userID: String, from start: String,
         _ answer: @escaping @Sendable (inout Machine, [UserUpdate]?) -> [Machine.Action]
     ) {
         commands.send([
-            "XRANGE", .text(UserKeys.history(userID)), .text("(\(position)"), "+", "COUNT",
+            "XRANGE", .text(UserKeys.history(userID)), .text(start), "+", "COUNT",
             RedisArgument(Machine.page),
         ]) { reply in
             let updates = History.updates(reply)

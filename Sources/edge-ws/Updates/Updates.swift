@@ -35,10 +35,11 @@ final class Updates: Sendable {
             let fanout = UpdateFanout(
                 commands: commands, recovery: recovery, emitter: emitter?.channels, eventLoop: eventLoop,
                 logger: logger
-            ) { userID, update in
+            ) { userID, update, isMissed in
                 emitted.increment()
                 events.withEvent(for: update, of: userID) {
-                    server.value?.emit($0, toRoom: UserGateway.room(userID), on: eventLoop)
+                    server.value?.emit(
+                        $0, toRoom: UserGateway.room(userID), on: eventLoop, isMissed: isMissed)
                 }
             }
             let subscriber = RedisSubscriber(redis, eventLoop: eventLoop, logger: logger) { event in
@@ -89,19 +90,19 @@ final class Updates: Sendable {
         loops.values.lazy.compactMap { $0.commands.missing ?? $0.subscriber.missing }.first
     }
 
-    /// Counts one socket of the user; see ``UpdateFanout/join(_:on:after:limit:)``.
+    /// Counts one socket of the user; see ``UpdateFanout/join(_:socket:after:limit:)``.
     func join(
-        _ userID: String, on eventLoop: any EventLoop, after: StreamID? = nil, limit: TimeAmount
+        _ userID: String, _ socket: SocketIOSocket, after: StreamID? = nil, limit: TimeAmount
     ) -> EventLoopFuture<Arrival?> {
-        guard let loop = loops[ObjectIdentifier(eventLoop)] else {
-            return eventLoop.makeSucceededFuture(nil)
+        guard let loop = loops[ObjectIdentifier(socket.eventLoop)] else {
+            return socket.eventLoop.makeSucceededFuture(nil)
         }
-        return loop.fanout.join(userID, after: after, limit: limit)
+        return loop.fanout.join(userID, socket: ObjectIdentifier(socket), after: after, limit: limit)
     }
 
     /// Takes one socket of the user off the count.
-    func leave(_ userID: String, on eventLoop: any EventLoop) {
-        loops[ObjectIdentifier(eventLoop)]?.fanout.leave(userID)
+    func leave(_ userID: String, _ socket: SocketIOSocket) {
+        loops[ObjectIdentifier(socket.eventLoop)]?.fanout.leave(userID, socket: ObjectIdentifier(socket))
     }
 }
 

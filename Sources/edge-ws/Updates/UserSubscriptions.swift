@@ -3,7 +3,7 @@ import Shared
 
 /// How a socket comes to its user's updates.
 struct Arrival: Equatable, Sendable {
-    /// Every update after this one reaches the user's room.
+    /// Every update after this one, or this time, reaches the user's room.
     let position: StreamID
     /// All that the socket's earlier connection has missed up to `position`, in order; nil for a socket that begins anew.
     let missed: [UserUpdate]?
@@ -12,21 +12,22 @@ struct Arrival: Equatable, Sendable {
 /// Which users have sockets here, and what each of them has been sent: live updates, and after a gap in the
 /// subscription those that were missed, once and in order.
 ///
-/// It does no I/O: events and time in, actions out. `Waiter` is a socket that joins and waits for the subscription.
+/// It does no I/O: events and time in, actions out. `Waiter` names a socket that joins and waits for the subscription.
 /// Actions are to be performed in order: a socket that has `joined` is to get what is emitted after that, and nothing
 /// that was emitted before.
-struct UserSubscriptions<Waiter> {
+struct UserSubscriptions<Waiter: Hashable> {
     enum Action {
         case subscribe(String)
         case unsubscribe(String)
         case joined(Waiter, Arrival)
-        case emit(String, UserUpdate)
-        /// Ask for the id of the user's latest update; ``readLast(_:of:generation:clock:)`` is the answer.
+        /// - Parameter isMissed: it was read from the history, or has waited for that.
+        case emit(String, UserUpdate, isMissed: Bool)
+        /// Ask for the id of the user's latest update; ``readLast(_:of:generation:clock:_:)`` is the answer.
         case readLast(String, generation: UInt64)
         /// Ask for up to ``UserSubscriptions/page`` updates after an id; ``read(_:of:generation:_:)`` is the answer.
         case read(String, after: StreamID, generation: UInt64)
-        /// The same for one socket; ``readMissed(_:of:ticket:oldest:_:)`` is the answer.
-        case readMissed(String, after: StreamID, ticket: UInt64)
+        /// The same for one socket, from an id on, with that one; ``readMissed(_:of:ticket:oldest:_:)`` is the answer.
+        case readMissed(String, from: StreamID, ticket: UInt64)
     }
 
     private enum Phase: Equatable {
@@ -51,9 +52,9 @@ struct UserSubscriptions<Waiter> {
         var generation: UInt64
         var sockets = 0
         var phase = Phase.starting
-        /// The last update that was emitted, or at first the last one before the user came.
+        /// The last update that was emitted, or at first the last one before the user came. Where Redis could not be asked
+        /// for that it is a time, and those who join wait until the history tells which update it was.
         var position = StreamID.zero
-        var emitted: StreamID?
         var waiters: [(waiter: Waiter, after: StreamID?)] = []
         /// Sockets that are about to get what they have missed, by ticket.
         var resuming: [UInt64: Resuming] = [:]
@@ -87,24 +88,49 @@ struct UserSubscriptions<Waiter> {
         }
         defer { users[id] = user }
         user.sockets += 1
-        guard user.phase == .starting || user.phase == .subscribing else {
+        guard user.phase == .starting || user.phase == .subscribing || user.position.isTime else {
             return [arrive(&user, id, waiter, after)]
         }
         user.waiters.append((waiter, after))
         return []
     }
 
-    mutating func leave(_ id: String) -> [Action] {
-        guard var user = users[id] else { return [] }
-        user.sockets -= 1
-        guard user.sockets <= 0 else {
-            users[id] = user
-            return []
+    /// Takes a socket off the count; it waits no longer.
+    mutating func leave(_ id: String, waiter: Waiter) -> [Action] {
+        giveUp(id, waiter: waiter)
+        guard let sockets = users[id]?.sockets else { return [] }
+        guard sockets > 1 else {
+            users[id] = nil
+            return [.unsubscribe(id)]
         }
-        users[id] = nil
-        let arrival = Arrival(position: user.position, missed: nil)
-        return [.unsubscribe(id)] + user.waiters.map { .joined($0.waiter, arrival) }
-            + user.resuming.values.map { .joined($0.waiter, arrival) }
+        users[id]?.sockets = sockets - 1
+        return []
+    }
+
+    /// The socket stays, and waits no longer: no `joined` comes for it.
+    ///
+    /// - Returns: how it comes to its updates without the subscription, which is still to come; nil where that is not known
+    ///   or, for a socket that has missed some, not all.
+    @discardableResult mutating func giveUp(_ id: String, waiter: Waiter) -> Arrival? {
+        var arrival: Arrival?
+        if let user = users[id], user.phase != .starting,
+            user.waiters.contains(where: { $0.waiter == waiter && $0.after == nil })
+        {
+            arrival = Arrival(position: user.position, missed: nil)
+        }
+        users[id]?.waiters.removeAll { $0.waiter == waiter }
+        if let ticket = users[id]?.resuming.first(where: { $0.value.waiter == waiter })?.key {
+            users[id]?.resuming[ticket] = nil
+        }
+        return arrival
+    }
+
+    private mutating func arriveAll(_ user: inout User, _ id: String) -> [Action] {
+        let waiters = user.waiters
+        user.waiters = []
+        var actions: [Action] = []
+        for (waiter, after) in waiters { actions.append(arrive(&user, id, waiter, after)) }
+        return actions
     }
 
     private mutating func arrive(
@@ -113,31 +139,43 @@ struct UserSubscriptions<Waiter> {
         guard let after else { return .joined(waiter, Arrival(position: user.position, missed: nil)) }
         let ticket = nextGeneration()
         user.resuming[ticket] = Resuming(waiter: waiter, missed: MissedUpdates(after: after))
-        return .readMissed(id, after: after, ticket: ticket)
+        return .readMissed(id, from: after, ticket: ticket)
     }
 
     // MARK: - Redis
 
     /// - Parameters:
     ///   - last: nil inside for an empty history, nil when Redis could not be asked.
-    ///   - clock: this host's clock, which has to do when Redis could not be asked.
+    ///   - clock: the time on this host when it was asked for, which has to do when Redis could not be asked.
     mutating func readLast(
-        _ last: StreamID??, of id: String, generation: UInt64, clock: StreamID
+        _ last: StreamID??, of id: String, generation: UInt64, clock: StreamID, _ now: NIODeadline
     ) -> [Action] {
-        guard users[id]?.generation == generation, users[id]?.phase == .starting else { return [] }
-        users[id]?.position = (last ?? clock) ?? .zero
-        users[id]?.phase = .subscribing
-        return [.subscribe(id)]
+        guard var user = users[id], user.generation == generation else { return [] }
+        defer { users[id] = user }
+        if user.phase == .starting {
+            user.position = (last ?? clock) ?? .zero
+            user.phase = .subscribing
+            return [.subscribe(id)]
+        }
+        guard user.position.isTime, user.phase == .catchingUp else { return [] }
+        guard let last else {
+            catchUpLater(&user, now)
+            return []
+        }
+        var actions: [Action] = []
+        // Nothing has come since that time, unless just now: then the next read has it.
+        if (last ?? .zero) <= user.position {
+            user.position = last ?? .zero
+            actions = arriveAll(&user, id)
+        }
+        return actions + [.read(id, after: user.position, generation: generation)]
     }
 
     /// The subscription is there, for the first time or after a gap.
     mutating func subscribed(_ id: String) -> [Action] {
         guard var user = users[id], user.phase != .starting else { return [] }
         defer { users[id] = user }
-        let waiters = user.waiters
-        user.waiters = []
-        var actions: [Action] = []
-        for (waiter, after) in waiters { actions.append(arrive(&user, id, waiter, after)) }
+        let actions = user.position.isTime ? [] : arriveAll(&user, id)
         return actions + [catchUp(&user, id)]
     }
 
@@ -159,7 +197,7 @@ struct UserSubscriptions<Waiter> {
         if let previous = update.previous, previous != user.position, update.id > user.position {
             return [catchUp(&user, id)]
         }
-        return Self.take(&user, id, [update])
+        return Self.take(&user, id, [update], isMissed: false)
     }
 
     /// - Parameter updates: in order, at most ``page`` of them; nil when they could not be read.
@@ -171,11 +209,16 @@ struct UserSubscriptions<Waiter> {
         }
         defer { users[id] = user }
         guard let updates else {
-            user.phase = .waitingToCatchUp(until: now + Self.retryAfter)
-            wakeUp(at: now + Self.retryAfter)
+            catchUpLater(&user, now)
             return []
         }
-        let actions = Self.take(&user, id, updates)
+        var actions: [Action] = []
+        if user.position.isTime {
+            guard let first = updates.first else { return [.readLast(id, generation: generation)] }
+            user.position = first.previous ?? user.position
+            actions = arriveAll(&user, id)
+        }
+        actions += Self.take(&user, id, updates, isMissed: true)
         // More in the history, or more held back than there was room for: the history has those, too.
         if updates.count >= Self.page || user.held.count >= Self.maxHeld {
             user.held = []
@@ -183,7 +226,12 @@ struct UserSubscriptions<Waiter> {
         }
         user.phase = .live
         defer { user.held = [] }
-        return actions + Self.take(&user, id, user.held)
+        return actions + Self.take(&user, id, user.held, isMissed: true)
+    }
+
+    private mutating func catchUpLater(_ user: inout User, _ now: NIODeadline) {
+        user.phase = .waitingToCatchUp(until: now + Self.retryAfter)
+        wakeUp(at: now + Self.retryAfter)
     }
 
     /// - Parameters:
@@ -201,13 +249,12 @@ struct UserSubscriptions<Waiter> {
             return []
         }
         let verdict = resuming.missed.add(
-            updates, isFull: updates.count >= Self.page, position: user.position, emitted: user.emitted,
-            oldest: oldest)
+            updates, isFull: updates.count >= Self.page, position: user.position, oldest: oldest)
         user.resuming[ticket] = nil
         switch verdict {
         case .more:
             user.resuming[ticket] = resuming
-            return [.readMissed(id, after: resuming.missed.last, ticket: ticket)]
+            return [.readMissed(id, from: resuming.missed.last, ticket: ticket)]
         case .ahead:
             resuming.retryAt = now + Self.aheadRetry
             user.resuming[ticket] = resuming
@@ -240,7 +287,7 @@ struct UserSubscriptions<Waiter> {
                 guard let retryAt = resuming.retryAt else { continue }
                 if retryAt <= now {
                     users[id]?.resuming[ticket]?.retryAt = nil
-                    actions.append(.readMissed(id, after: resuming.missed.last, ticket: ticket))
+                    actions.append(.readMissed(id, from: resuming.missed.last, ticket: ticket))
                 } else {
                     wakeUp(at: retryAt)
                 }
@@ -250,12 +297,13 @@ struct UserSubscriptions<Waiter> {
     }
 
     /// Emits those that are newer than all before.
-    private static func take(_ user: inout User, _ id: String, _ updates: [UserUpdate]) -> [Action] {
+    private static func take(
+        _ user: inout User, _ id: String, _ updates: [UserUpdate], isMissed: Bool
+    ) -> [Action] {
         updates.compactMap { update in
             guard update.id > user.position else { return nil }
             user.position = update.id
-            user.emitted = update.id
-            return .emit(id, update)
+            return .emit(id, update, isMissed: isMissed)
         }
     }
 

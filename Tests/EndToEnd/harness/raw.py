@@ -12,20 +12,26 @@ CONNECT = f"40{NAMESPACE},"
 class RawWebSocket(WebSocket):
     """Connected as the user; from then on it reads nothing by itself."""
 
-    def __init__(self, port: int, user: str, *, receive_buffer: int):
+    def __init__(self, port: int, user: str, *, receive_buffer: int, pid: str | None = None):
         super().__init__(port, f"/socket.io/?EIO=4&transport=websocket&userId={user}", receive_buffer=receive_buffer)
         assert self.receive_text().startswith("0{")
-        self.send(CONNECT)
-        assert self.receive_text().startswith(CONNECT)
+        self.send(CONNECT if pid is None else CONNECT + json.dumps({"pid": pid}))
+        answer = self.receive_text()
+        assert answer.startswith(CONNECT)
+        self.pid = json.loads(answer.removeprefix(CONNECT))["pid"]
+
+    def event(self) -> list:
+        """The next one."""
+        while not (payload := self.receive().payload).startswith(b"42"):
+            pass
+        return json.loads(payload[len(CONNECT):])
 
     def events(self) -> list[list]:
         """All that has come until the connection ended, which it must."""
         events = []
         try:
             while True:
-                payload = self.receive().payload
-                if payload.startswith(b"42"):
-                    events.append(json.loads(payload[len(CONNECT):]))
+                events.append(self.event())
         except Ended:
             return events
 
