@@ -356,19 +356,13 @@ final class BridgeService: Service {
         logger.info("draining", metadata: ["reason": "\(reason)"])
         let (core, status) = (core, status)
         let deadline = ContinuousClock.now + common.shutdownTimeout
-        try? await eventLoop.submit {
-            core.value.drain(reason)
-            status.value.stop()
-        }.get()
+        try? await eventLoop.submit { core.value.drain(reason) }.get()
         // A request that crosses the goaway is still read, and told that nothing was sent.
         try? await Task.sleep(for: .milliseconds(100))
-        while ContinuousClock.now < deadline {
-            let isBusy = try? await eventLoop.submit {
-                core.value.isBusy || !status.value.isIdle
-            }.get()
-            if isBusy != true { break }
-            try? await Task.sleep(for: .milliseconds(20))
-        }
+        await wait(until: deadline) { !core.value.isBusy }
+        // Not before, since nobody else reads the partitions of a static member meanwhile.
+        try? await eventLoop.submit { status.value.stop() }.get()
+        await wait(until: deadline) { status.value.isIdle }
         _ = await producer.flush(timeout: max(.seconds(1), deadline - .now))
         let counters = try? await eventLoop.submit {
             status.value.commitAll()
@@ -382,6 +376,15 @@ final class BridgeService: Service {
         await producer.close()
         if let (counters, inFlight) = counters {
             logger.info("summary", metadata: counters.metadata.merging(["inFlight": "\(inFlight)"]) { $1 })
+        }
+    }
+
+    private func wait(
+        until deadline: ContinuousClock.Instant, _ isDone: @escaping @Sendable () -> Bool
+    ) async {
+        while ContinuousClock.now < deadline {
+            if (try? await eventLoop.submit(isDone).get()) != false { return }
+            try? await Task.sleep(for: .milliseconds(20))
         }
     }
 }

@@ -57,7 +57,10 @@ final class StatusPath {
     }
 
     /// Starts nothing further; what is under way is finished.
-    func stop() { isStopping = true }
+    func stop() {
+        isStopping = true
+        for partition in partitions.keys { partitions[partition]?.machine.stop() }
+    }
 
     var isIdle: Bool { !partitions.values.contains { $0.machine.isWorking } }
 
@@ -107,6 +110,7 @@ final class StatusPath {
 
     private func assigned(_ list: [TopicPartition]) {
         logger.info("status partitions assigned", metadata: ["partitions": "\(Self.text(list))"])
+        guard !isStopping else { return }
         for partition in list {
             lastGeneration += 1
             partitions[partition] = Assigned(
@@ -154,8 +158,6 @@ final class StatusPath {
         let head = assigned.machine.head
         let generation = assigned.generation
         partitions[partition] = assigned
-        // At shutdown only the answer to what was under way still counts.
-        guard !isStopping else { return }
         for action in actions { perform(action, partition, generation, head) }
         scheduleWakeUp()
     }
