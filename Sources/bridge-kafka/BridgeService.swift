@@ -201,7 +201,8 @@ final class BridgeService: Service {
                         defer { producer = new }
                         return producer
                     }
-                    let timeout = settings.sendTimeout
+                    // librdkafka looks once a second for what has timed out.
+                    let timeout = settings.sendTimeout + .seconds(2)
                     group.addTask {
                         _ = await old.flush(timeout: timeout)
                         await old.close()
