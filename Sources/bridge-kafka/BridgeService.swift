@@ -52,8 +52,9 @@ final class BridgeService: Service {
             eventLoop: eventLoop)
         let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
             StatusPath(
-                settings, store: store, eventLoop: eventLoop, jobs: jobs, tracer: tracer, logger: logger),
-            eventLoop: eventLoop)
+                settings, store: store, eventLoop: eventLoop, jobs: jobs, readiness: readiness,
+                tracer: tracer,
+                logger: logger), eventLoop: eventLoop)
         let makeProducer: @Sendable (Int) throws(KafkaError) -> KafkaProducer = {
             (generation) throws(KafkaError) in
             var configuration = KafkaConfiguration(settings, common)
@@ -347,7 +348,6 @@ final class BridgeService: Service {
             return consumer
         }.get()
         consumers.withLock { $0.status = consumer }
-        readiness.set(.status, nil)
     }
 
     // MARK: - The end

@@ -20,11 +20,13 @@ final class StatusPath {
     private let settings: BridgeKafkaSettings
     private let eventLoop: any EventLoop
     private let jobs: JobRunner
+    private let readiness: BridgeReadiness
     private let store: any StatusStore
     private let tracer: ProcessTracer
     private let logger: Logger
     private var producer: KafkaProducer?
     private var consumer: KafkaConsumer?
+    private var access = StatusAccess()
     private var partitions: [TopicPartition: Assigned] = [:]
     private var lastGeneration: UInt64 = 0
     private var deadLetters: [UInt64: (TopicPartition, generation: UInt64)] = [:]
@@ -35,12 +37,13 @@ final class StatusPath {
 
     init(
         _ settings: BridgeKafkaSettings, store: any StatusStore, eventLoop: any EventLoop, jobs: JobRunner,
-        tracer: ProcessTracer, logger: Logger
+        readiness: BridgeReadiness, tracer: ProcessTracer, logger: Logger
     ) {
         self.settings = settings
         self.store = store
         self.eventLoop = eventLoop
         self.jobs = jobs
+        self.readiness = readiness
         self.tracer = tracer
         self.logger = logger
     }
@@ -53,6 +56,8 @@ final class StatusPath {
     /// The group member whose events come from now on; those of an earlier one are over.
     func attach(_ consumer: KafkaConsumer) {
         partitions = [:]
+        access = StatusAccess()
+        readiness.set(.status, nil)
         self.consumer = consumer
     }
 
@@ -83,10 +88,16 @@ final class StatusPath {
     // MARK: - Events
 
     func handle(_ events: [ConsumerEvent]) {
+        let refused = access.problem
+        defer {
+            let problem = access.problem
+            if problem != refused { readiness.set(.status, problem.map { "status topics: \($0)" }) }
+        }
         // One partition's records come in runs; each run is one event for its machine.
         var run: [KafkaMessage] = []
         func finishRun() {
             guard let first = run.first else { return }
+            access.received(first.topic)
             update(TopicPartition(first.topic, first.partition)) { $0.arrived(run) }
             run = []
         }
@@ -100,8 +111,11 @@ final class StatusPath {
             }
             finishRun()
             switch event {
-            case .assigned(let list): assigned(list)
+            case .assigned(let list):
+                access.assigned(list)
+                assigned(list)
             case .revoked(let list): revoked(list)
+            case .error(let error) where error.isAuthorization: access.refused(error.topic, error.message)
             case .message, .error, .state: break
             }
         }
