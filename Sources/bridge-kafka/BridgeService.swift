@@ -118,7 +118,8 @@ final class BridgeService: Service {
     private var producer: KafkaProducer { producers.withLock { $0 } }
 
     func run() async throws {
-        try await attach(producer, generation: 0)
+        let first = producer
+        _ = try await attach(generation: 0) { first }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.jobs.run() }
             group.addTask { await self.renewProducers() }
@@ -181,11 +182,16 @@ final class BridgeService: Service {
 
     // MARK: - Kafka
 
-    private func attach(_ producer: KafkaProducer, generation: Int) async throws {
+    /// - Parameter make: is called on the loop, so that the producer's first event finds it attached.
+    private func attach(
+        generation: Int, _ make: @escaping @Sendable () throws -> KafkaProducer
+    ) async throws -> KafkaProducer {
         let (core, status) = (core, status)
-        try await eventLoop.submit {
+        return try await eventLoop.submit {
+            let producer = try make()
             core.value.attach(producer, generation: generation)
             status.value.attach(producer)
+            return producer
         }.get()
     }
 
@@ -196,8 +202,8 @@ final class BridgeService: Service {
             for await _ in lost {
                 generation += 1
                 do {
-                    let new = try makeProducer(generation)
-                    try await attach(new, generation: generation)
+                    let number = generation
+                    let new = try await attach(generation: number) { try self.makeProducer(number) }
                     let old = producers.withLock { producer in
                         defer { producer = new }
                         return producer
