@@ -300,7 +300,7 @@ let package = Package(
             name: "BridgeKafkaTests",
             dependencies: [
                 "bridge-kafka", "KafkaClient", "OTLPTracing", "RedisClient", "Shared", "Telemetry", "RawJSON",
-                nioCore, tracing,
+                nioCore, logging, tracing,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -314,7 +314,10 @@ final class BridgeService: Service {
             guard number < count else { return nil }
             return number == self.ownReplies.number(of: count) ? nil : number
         } open: { number in
-            try await self.readReplies(number) { if case .message = $0 { true } else { false } }
+            let consumer = try await self.readReplies(number) {
+                if case .message = $0 { true } else { false }
+            }
+            return { await consumer.close() }
         }
     }
 
