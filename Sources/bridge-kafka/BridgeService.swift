@@ -389,10 +389,8 @@ final class BridgeService: Service {
         }
     }
 
-    private func wait(
-        until deadline: ContinuousClock.Instant, _ isDone: @escaping @Sendable () -> Bool
-    ) async {
-        while ContinuousClock.now < deadline {
+    private func wait(until end: ContinuousClock.Instant, _ isDone: @escaping @Sendable () -> Bool) async {
+        while ContinuousClock.now < end {
             if (try? await eventLoop.submit(isDone).get()) != false { return }
             try? await Task.sleep(for: .milliseconds(20))
         }
