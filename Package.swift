@@ -299,8 +299,8 @@ let package = Package(
         .testTarget(
             name: "BridgeKafkaTests",
             dependencies: [
-                "bridge-kafka", "KafkaClient", "OTLPTracing", "Shared", "Telemetry", "RawJSON", nioCore,
-                tracing,
+                "bridge-kafka", "KafkaClient", "OTLPTracing", "RedisClient", "Shared", "Telemetry", "RawJSON",
+                nioCore, logging, tracing,
             ],
             swiftSettings: strict),
         .testTarget(

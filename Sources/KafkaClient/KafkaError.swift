@@ -5,10 +5,13 @@ public struct KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The number of `rd_kafka_resp_err_t`; negative ones are librdkafka's own.
     public let code: Int32
     public let message: String
+    /// What a consumer could not read, where librdkafka says so.
+    public let topic: String?
 
-    init(_ code: rd_kafka_resp_err_t, _ message: String? = nil) {
+    init(_ code: rd_kafka_resp_err_t, _ message: String? = nil, topic: String? = nil) {
         self.code = code.rawValue
         self.message = message ?? String(cString: rd_kafka_err2str(code))
+        self.topic = topic
     }
 
     /// Takes over and frees an error object; nil stands for success.
@@ -32,6 +35,12 @@ public struct KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
     }
     /// The client cannot go on and has to be made anew.
     public var isFatal: Bool { code == RD_KAFKA_RESP_ERR__FATAL.rawValue }
+
+    /// The cluster does not let this user read from a topic or be in the group.
+    public var isAuthorization: Bool {
+        code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED.rawValue
+            || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED.rawValue
+    }
 
     static let closed = KafkaError(RD_KAFKA_RESP_ERR__DESTROY)
     /// Of one connection to one broker.

@@ -8,7 +8,21 @@ enum KafkaEvents {
         let code = rd_kafka_event_error(event)
         // The event of a fatal error has the code of its cause.
         if rd_kafka_event_error_is_fatal(event) != 0, let fatal = fatal(client) { return fatal }
-        return KafkaError(code, rd_kafka_event_error_string(event).map { String(cString: $0) })
+        let text = rd_kafka_event_error_string(event).map { String(cString: $0) }
+        return KafkaError(code, text, topic: topic(of: event) ?? text.flatMap(subscribedTopic))
+    }
+
+    private static func topic(of event: OpaquePointer) -> String? {
+        guard let partition = rd_kafka_event_topic_partition(event) else { return nil }
+        defer { rd_kafka_topic_partition_destroy(partition) }
+        return String(cString: partition.pointee.topic)
+    }
+
+    /// librdkafka names a topic whose metadata it does not get in its text alone.
+    static func subscribedTopic(_ text: String) -> String? {
+        let start = "Subscribed topic not available: "
+        guard text.hasPrefix(start) else { return nil }
+        return String(text.dropFirst(start.count).prefix { $0 != ":" })
     }
 
     /// The error after which this client can do nothing any more, when there was one.

@@ -44,12 +44,17 @@ final class KafkaHandle: @unchecked Sendable {
         return body(pointer)
     }
 
-    /// Runs `loop` on a thread of its own until it returns, which it does soon after ``isClosing``, and then destroys
-    /// the client there: `rd_kafka_destroy` joins threads and must not run on an event loop.
-    func start(_ loop: @escaping @Sendable (OpaquePointer) -> Void) {
+    /// Runs `loop` on a thread of its own until it returns, which it does soon after ``isClosing``, then `last`, when
+    /// nobody else uses the client any more, and then destroys the client there: `rd_kafka_destroy` joins threads and
+    /// must not run on an event loop.
+    func start(
+        _ loop: @escaping @Sendable (OpaquePointer) -> Void,
+        last: @escaping @Sendable (OpaquePointer) -> Void = { _ in }
+    ) {
         Thread.start { [self] in
             loop(pointer)
             while state.withLock({ $0.users > 0 }) { usleep(1000) }
+            last(pointer)
             rd_kafka_destroy(pointer)
             let waiters = state.withLock { state in
                 state.isClosed = true

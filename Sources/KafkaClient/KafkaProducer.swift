@@ -71,6 +71,16 @@ public final class KafkaProducer: Sendable {
                 if !reports.isEmpty { onReports(reports) }
                 for change in changes { onState(change) }
             }
+        } last: { client in
+            rd_kafka_purge(client, Int32(RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT))
+            let deadline = NIODeadline.now() + .seconds(2)
+            while rd_kafka_outq_len(client) > 0, NIODeadline.now() < deadline {
+                var reports: [DeliveryReport] = []
+                kafkaQueue.poll(wait: 20) { event in
+                    if rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR { Self.read(event, into: &reports) }
+                }
+                if !reports.isEmpty { onReports(reports) }
+            }
         }
     }
 
@@ -95,7 +105,8 @@ public final class KafkaProducer: Sendable {
         return true
     }
 
-    /// Ends the client; records without a report get none.
+    /// Ends the client. Records without a report get theirs before this returns: what was on its way to a broker is
+    /// unknown, the others were not sent.
     public func close() async { await handle.close(wake: queue) }
 
     private static func produce(

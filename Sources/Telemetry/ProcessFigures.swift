@@ -13,9 +13,7 @@ public enum ProcessFigures {
             samples.append(Sample(.processVirtual, count: stat.virtualBytes))
             samples.append(
                 Sample(.processResident, count: stat.residentPages * sysconf(Int32(_SC_PAGESIZE))))
-            if let boot = contents("/proc/stat").flatMap(bootTime) {
-                samples.append(Sample(.processStart, value: boot + Double(stat.startTicks) / ticks))
-            }
+            samples.append(Sample(.processStart, value: bootTime + Double(stat.startTicks) / ticks))
         }
         if let count = openFiles() { samples.append(Sample(.processOpenFiles, count: count)) }
         var limit = rlimit()
@@ -51,8 +49,14 @@ public enum ProcessFigures {
         }
     }
 
-    private static func bootTime(_ text: String) -> Double? {
-        text.split(separator: "\n").first { $0.hasPrefix("btime ") }.flatMap { Double($0.dropFirst(6)) }
+    /// In seconds since 1970. `/proc/stat` has it too, but a unit with `ProcSubset=pid` does not see that. Taken once,
+    /// since a start time that changes would count as a restart.
+    private static let bootTime = seconds(of: CLOCK_REALTIME) - seconds(of: CLOCK_BOOTTIME)
+
+    private static func seconds(of clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private static func openFiles() -> Int? {

@@ -52,8 +52,9 @@ final class BridgeService: Service {
             eventLoop: eventLoop)
         let status: NIOLoopBoundBox<StatusPath> = .makeBoxSendingValue(
             StatusPath(
-                settings, store: store, eventLoop: eventLoop, jobs: jobs, tracer: tracer, logger: logger),
-            eventLoop: eventLoop)
+                settings, store: store, eventLoop: eventLoop, jobs: jobs, readiness: readiness,
+                tracer: tracer,
+                logger: logger), eventLoop: eventLoop)
         let makeProducer: @Sendable (Int) throws(KafkaError) -> KafkaProducer = {
             (generation) throws(KafkaError) in
             var configuration = KafkaConfiguration(settings, common)
@@ -117,7 +118,8 @@ final class BridgeService: Service {
     private var producer: KafkaProducer { producers.withLock { $0 } }
 
     func run() async throws {
-        try await attach(producer, generation: 0)
+        let first = producer
+        _ = try await attach(generation: 0) { first }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.jobs.run() }
             group.addTask { await self.renewProducers() }
@@ -180,11 +182,16 @@ final class BridgeService: Service {
 
     // MARK: - Kafka
 
-    private func attach(_ producer: KafkaProducer, generation: Int) async throws {
+    /// - Parameter make: is called on the loop, so that the producer's first event finds it attached.
+    private func attach(
+        generation: Int, _ make: @escaping @Sendable () throws -> KafkaProducer
+    ) async throws -> KafkaProducer {
         let (core, status) = (core, status)
-        try await eventLoop.submit {
+        return try await eventLoop.submit {
+            let producer = try make()
             core.value.attach(producer, generation: generation)
             status.value.attach(producer)
+            return producer
         }.get()
     }
 
@@ -195,13 +202,14 @@ final class BridgeService: Service {
             for await _ in lost {
                 generation += 1
                 do {
-                    let new = try makeProducer(generation)
-                    try await attach(new, generation: generation)
+                    let number = generation
+                    let new = try await attach(generation: number) { try self.makeProducer(number) }
                     let old = producers.withLock { producer in
                         defer { producer = new }
                         return producer
                     }
-                    let timeout = settings.sendTimeout
+                    // librdkafka looks once a second for what has timed out.
+                    let timeout = settings.sendTimeout + .seconds(2)
                     group.addTask {
                         _ = await old.flush(timeout: timeout)
                         await old.close()
@@ -306,7 +314,10 @@ final class BridgeService: Service {
             guard number < count else { return nil }
             return number == self.ownReplies.number(of: count) ? nil : number
         } open: { number in
-            try await self.readReplies(number) { if case .message = $0 { true } else { false } }
+            let consumer = try await self.readReplies(number) {
+                if case .message = $0 { true } else { false }
+            }
+            return { await consumer.close() }
         }
     }
 
@@ -346,7 +357,6 @@ final class BridgeService: Service {
             return consumer
         }.get()
         consumers.withLock { $0.status = consumer }
-        readiness.set(.status, nil)
     }
 
     // MARK: - The end
@@ -356,19 +366,13 @@ final class BridgeService: Service {
         logger.info("draining", metadata: ["reason": "\(reason)"])
         let (core, status) = (core, status)
         let deadline = ContinuousClock.now + common.shutdownTimeout
-        try? await eventLoop.submit {
-            core.value.drain(reason)
-            status.value.stop()
-        }.get()
+        try? await eventLoop.submit { core.value.drain(reason) }.get()
         // A request that crosses the goaway is still read, and told that nothing was sent.
         try? await Task.sleep(for: .milliseconds(100))
-        while ContinuousClock.now < deadline {
-            let isBusy = try? await eventLoop.submit {
-                core.value.isBusy || !status.value.isIdle
-            }.get()
-            if isBusy != true { break }
-            try? await Task.sleep(for: .milliseconds(20))
-        }
+        await wait(until: deadline) { !core.value.isBusy }
+        // Not before, since nobody else reads the partitions of a static member meanwhile.
+        try? await eventLoop.submit { status.value.stop() }.get()
+        await wait(until: deadline) { status.value.isIdle }
         _ = await producer.flush(timeout: max(.seconds(1), deadline - .now))
         let counters = try? await eventLoop.submit {
             status.value.commitAll()
@@ -382,6 +386,13 @@ final class BridgeService: Service {
         await producer.close()
         if let (counters, inFlight) = counters {
             logger.info("summary", metadata: counters.metadata.merging(["inFlight": "\(inFlight)"]) { $1 })
+        }
+    }
+
+    private func wait(until end: ContinuousClock.Instant, _ isDone: @escaping @Sendable () -> Bool) async {
+        while ContinuousClock.now < end {
+            if (try? await eventLoop.submit(isDone).get()) != false { return }
+            try? await Task.sleep(for: .milliseconds(20))
         }
     }
 }

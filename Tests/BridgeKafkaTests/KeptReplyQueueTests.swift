@@ -1,4 +1,5 @@
 import NIOCore
+import RedisClient
 import Shared
 import Testing
 
@@ -54,6 +55,20 @@ import Testing
         #expect(queue.finished(4, .refused, start).isEmpty)
         #expect(queue.counters == .init(written: 2, lost: 2))
         #expect(queue.bytes == 0)
+    }
+
+    @Test(arguments: [
+        (RedisError.Outcome.answered, "OOM command not allowed when used memory > 'maxmemory'.", true),
+        (.answered, "READONLY You can't write against a read only replica.", true),
+        (.answered, "ERR Error running script (call to f_1): @user_script:1: -OOM command not allowed", true),
+        (.answered, "LOADING Redis is loading the dataset in memory", true),
+        (.answered, "WRONGTYPE Operation against a key holding the wrong kind of value", false),
+        (.answered, "ERR OOM", false), (.answered, "BUSYKEY Target key name already exists.", false),
+        (.unknown, "connection lost", true), (.notExecuted, "", true),
+    ])
+    func whatRedisMayTakeLaterIsTriedAgain(_ outcome: RedisError.Outcome, _ text: String, _ again: Bool) {
+        let result = RedisReplyStore.result(of: RedisError(.server, outcome, text))
+        #expect(result == (again ? .failed : .refused))
     }
 
     @Test func whatIsWrittenIsReadAsTheOutcomeThatItWas() throws {

@@ -74,6 +74,21 @@ import Testing
         #expect(partition.finished(.done, start) == [.resume, write(3)])
     }
 
+    @Test(arguments: [StatusPartition.Result.done, .failed])
+    func afterStopWhatIsUnderWayIsFinishedAndNothingBegun(_ result: StatusPartition.Result) {
+        makeReady()
+        _ = partition.arrived([record(5), record(6)])
+        partition.stop()
+        #expect(partition.isWorking)
+        #expect(partition.finished(result, start) == (result == .failed ? [.pause] : []))
+        #expect(!partition.isWorking)
+        #expect(partition.arrived([record(7), record(8)]).allSatisfy { $0 == .pause })
+        let later = start + .seconds(60)
+        #expect(partition.tick(later) == (result == .failed ? [] : [.commit(6)]))
+        #expect(!partition.isWorking)
+        #expect(partition.nextWakeUp == nil)
+    }
+
     static let dead: [(String?, String)] = [
         (nil, "the value is null"), ("[1]", "not a JSON object"), ("no json", "not a JSON object"),
         ("{}", "no user"), (#"{"userId":""}"#, "no user"), (#"{"userId":{"id":1}}"#, "no user"),

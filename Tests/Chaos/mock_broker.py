@@ -2,7 +2,7 @@
 """librdkafka's mock cluster as a broker for other processes, which fails as it is told: `mock_broker.py FOLDER TOPIC:PARTITIONS...`
 
 It listens on a port of its own choice, which it writes into FOLDER/bootstrap, and takes commands on the Unix socket FOLDER/control, one line each:
-`errors API CODE...` (the next answers of that API), `down`, `up`, `delay MILLISECONDS`.
+`errors API CODE...` (the next answers of that API), `refuse TOPIC CODE` (until it is 0), `down`, `up`, `delay MILLISECONDS`.
 """
 
 import ctypes
@@ -36,6 +36,9 @@ class MockCluster:
         array = (ctypes.c_int * len(codes))(*codes)
         self.library.rd_kafka_mock_push_request_errors_array(self.cluster, ctypes.c_int16(api), ctypes.c_size_t(len(codes)), array)
 
+    def refuse(self, topic: str, code: int) -> None:
+        self.library.rd_kafka_mock_topic_set_error(self.cluster, topic.encode(), code)
+
     def down(self) -> None:
         self.library.rd_kafka_mock_broker_set_down(self.cluster, ONLY_BROKER)
 
@@ -56,8 +59,8 @@ def main(folder: Path, topics: dict[str, int]) -> None:
             peer, _ = control.accept()
             with peer, peer.makefile("rw") as lines:
                 for line in lines:
-                    command, *numbers = line.split()
-                    getattr(cluster, command)(*map(int, numbers))
+                    command, *words = line.split()
+                    getattr(cluster, command)(*(int(word) if word.isdigit() else word for word in words))
                     lines.write("ok\n")
                     lines.flush()
 

@@ -1,9 +1,10 @@
-"""Brokers behind TLS, and settings of Kafka that are wrong."""
+"""Brokers behind TLS, clusters that do not let the bridge read, and settings of Kafka that are wrong."""
 
 import subprocess
+import time
 
 import pytest
-from harness import bridges
+from harness import bridges, mock_cluster
 from harness.http import request
 from harness.processes import wait_until
 from harness.rest import edge_http
@@ -47,6 +48,28 @@ def test_a_broker_that_is_not_reached_so_is_told(stack, folder, env, words):
     with tls_broker(folder, broker_port(stack)) as broker, bridge(stack, broker.port, **env) as process:
         wait_until(lambda: any(words in line for line in missing(process)), 20, lambda: f"{missing(process)}\n{process.tail()}")
         assert process.running, "it goes on trying"
+
+
+def test_what_the_bridge_may_not_read_is_told_until_it_may(stack):
+    folder = stack.folder / "mock"
+    mock = mock_cluster.process(folder, {"ours": 1, "theirs": 1, "vy-gateway.reply": 1, "vy-gateway.dead-letter": 1}).start()
+    try:
+        broker = mock_cluster.bootstrap(folder)
+        join_group, topic_refused, group_refused = 11, 29, 30
+        mock_cluster.tell(folder, "refuse", "theirs", topic_refused)
+        mock_cluster.tell(folder, "errors", join_group, group_refused, group_refused)
+        refused = "Subscribed topic not available: theirs: Broker: Topic authorization failed"
+        settings = {"KAFKA_BROKER": broker, "KAFKA_STATUS_TOPICS": '["ours", "theirs"]', **mock_cluster.SETTINGS}
+        with bridges.bridge(stack, "refused", **settings) as process:
+            for expected in (f"JoinGroup failed: Broker: Group authorization failed; {refused}", refused):
+                wait_until(lambda: missing(process) == [f"status topics: {expected}"], 40, lambda: f"{missing(process)}\n{process.tail()}")
+            process.wait_log("status partitions assigned")
+            time.sleep(1)
+            assert missing(process) == [f"status topics: {refused}"]
+            mock_cluster.tell(folder, "refuse", "theirs", 0)
+            wait_until(lambda: missing(process) == [], 40, lambda: f"{missing(process)}\n{process.tail()}")
+    finally:
+        mock.stop()
 
 
 @pytest.mark.parametrize("env, words", [

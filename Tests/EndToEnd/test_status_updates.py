@@ -1,9 +1,11 @@
 """Status updates reach the right user, through either replica, on every transport, and nobody else."""
 
 import json
+import threading
 import time
 
 import pytest
+from harness import bridges
 from harness.processes import wait_until
 from harness.stack import Stack
 
@@ -127,6 +129,28 @@ def test_a_user_without_sockets_costs_no_subscription(stack, listen):
     wait_until(lambda: subscribers(stack, "gone") == 1, 5, "subscription")
     listener.close()
     wait_until(lambda: subscribers(stack, "gone") == 0, 5, "end of the subscription")
+
+
+def test_a_bridge_leaves_at_once_while_updates_come(stack):
+    stop = threading.Event()
+    with stack.kafka.producer("leaving-updates") as send:
+
+        def load() -> None:
+            while not stop.wait(0.001):
+                send("leaving", b'{"id":"pi_leaving","userId":"leaving"}')
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        try:
+            with bridges.bridge(stack, "leaving", KAFKA_STATUS_TOPICS='["leaving-updates"]', SHUTDOWN_TIMEOUT=20_000) as bridge:
+                wait_until(lambda: "leaving" in stack.redis_cli("xrange", "vy:user:{leaving}:history", "-", "+"), 20, "updates")
+                begun = time.monotonic()
+                bridge.terminate()
+                assert bridge.wait(25) == 0
+                assert time.monotonic() - begun < 10
+        finally:
+            stop.set()
+            thread.join()
 
 
 @pytest.mark.disturbs

@@ -26,10 +26,11 @@ let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     private let nowhere = KafkaConfiguration(brokers: "127.0.0.1:9", clientID: "test")
 
     private func producer(
-        _ configuration: KafkaConfiguration, reports: Collected<DeliveryReport>, states: Collected<KafkaState>
+        _ configuration: KafkaConfiguration, messageTimeout: Duration = .milliseconds(500),
+        reports: Collected<DeliveryReport>, states: Collected<KafkaState>
     ) throws -> KafkaProducer {
         try KafkaProducer(
-            configuration, messageTimeout: .milliseconds(500), logger: quiet,
+            configuration, messageTimeout: messageTimeout, logger: quiet,
             onReports: { reports.add($0) }, onState: { states.add([$0]) })
     }
 
@@ -101,6 +102,43 @@ let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             #expect(error.isTooLarge)
         }
         await producer.close()
+    }
+
+    @Test func recordsThatWaitAtTheEndWereNotSent() async throws {
+        let reports = Collected<DeliveryReport>()
+        let producer = try producer(
+            nowhere, messageTimeout: .seconds(60), reports: reports, states: Collected())
+        for token in 1...3 {
+            try producer.produce(ProducerRecord(topic: "t", value: ByteBuffer()), token: UInt64(token))
+        }
+        await producer.close()
+        #expect(reports.all.map(\.token).sorted() == [1, 2, 3])
+        for report in reports.all {
+            guard case .notSent = report.result else {
+                Issue.record("\(report.result)")
+                continue
+            }
+        }
+    }
+
+    @Test func recordsOnTheirWayAtTheEndAreUnknown() async throws {
+        var configuration = nowhere
+        // librdkafka's own cluster, which takes so many ms for each answer.
+        configuration.properties = ["test.mock.num.brokers": "1", "test.mock.broker.rtt": "400"]
+        let reports = Collected<DeliveryReport>()
+        let producer = try producer(
+            configuration, messageTimeout: .seconds(60), reports: reports, states: Collected())
+        let record = ProducerRecord(topic: "t", value: ByteBuffer(string: "x"))
+        try producer.produce(record, token: 1)
+        try await reports.wait(seconds: 30) { $0.count == 1 }
+        try producer.produce(record, token: 2)
+        try await Task.sleep(for: .milliseconds(100))
+        await producer.close()
+        #expect(reports.all.map(\.token) == [1, 2])
+        guard case .delivered? = reports.all.first?.result, case .unknown? = reports.all.last?.result else {
+            Issue.record("\(reports.all)")
+            return
+        }
     }
 
     @Test func aClosedProducerTakesNothing() async throws {

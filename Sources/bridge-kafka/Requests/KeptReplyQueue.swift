@@ -27,7 +27,7 @@ struct KeptReplyQueue {
         case written
         /// Redis may take it later; writing it twice does no harm.
         case failed
-        /// Redis has refused it.
+        /// Redis has refused it, and would again.
         case refused
     }
 

@@ -1,4 +1,3 @@
-import KafkaClient
 import Logging
 import Shared
 import Synchronization
@@ -6,8 +5,11 @@ import Synchronization
 /// Reads the reply partitions of bridges whose edges have come here, as long as replies may still come there: what went
 /// through one bridge is answered through another.
 final class ReplyStandIns: Sendable {
-    /// Whoever reads one partition from where replies may be that nobody has read, until it is closed.
-    typealias Open = @Sendable (_ number: Int32) async throws -> KafkaConsumer
+    /// Begins to read one partition from where replies may be that nobody has read.
+    ///
+    /// - Returns: what ends that.
+    typealias Open = @Sendable (_ number: Int32) async throws -> Close
+    typealias Close = @Sendable () async -> Void
 
     /// Bridges that are stood in for at once; further ones are logged and passed over.
     private static let most = 64
@@ -57,13 +59,23 @@ final class ReplyStandIns: Sendable {
     private func standIn(
         _ source: ReplySource, _ number: @Sendable (ReplySource) async throws -> Int32?, _ open: Open
     ) async {
-        var consumer: KafkaConsumer?
+        // It may be added again while it is closed.
+        repeat { await read(source, number, open) } while !forget(source) && !Task.isCancelled
+    }
+
+    private func read(
+        _ source: ReplySource, _ number: @Sendable (ReplySource) async throws -> Int32?, _ open: Open
+    ) async {
+        var close: Close?
         var problem: String?
         while !isOver(source), !Task.isCancelled {
-            if consumer == nil {
+            if close == nil {
                 do {
-                    guard let partition = try await number(source) else { break }
-                    consumer = try await open(partition)
+                    guard let partition = try await number(source) else {
+                        ends.withLock { $0[source] = nil }
+                        return
+                    }
+                    close = try await open(partition)
                     logger.info(
                         "replies of another bridge are read",
                         metadata: ["source": "\(source.text)", "partition": "\(partition)"])
@@ -76,13 +88,23 @@ final class ReplyStandIns: Sendable {
                     problem = "\(error)"
                 }
             }
-            try? await Task.sleep(for: .milliseconds(consumer == nil ? 200 : 1000))
+            try? await Task.sleep(for: .milliseconds(close == nil ? 200 : 1000))
         }
-        await consumer?.close()
-        ends.withLock { $0[source] = nil }
+        await close?()
     }
 
     private func isOver(_ source: ReplySource) -> Bool {
-        ends.withLock { $0[source].map { $0 < .now } ?? true }
+        ends.withLock { Self.isOver($0[source]) }
     }
+
+    /// False where it has been added again; afterwards it may be added anew.
+    private func forget(_ source: ReplySource) -> Bool {
+        ends.withLock { ends in
+            guard Self.isOver(ends[source]) else { return false }
+            ends[source] = nil
+            return true
+        }
+    }
+
+    private static func isOver(_ end: ContinuousClock.Instant?) -> Bool { end.map { $0 < .now } ?? true }
 }

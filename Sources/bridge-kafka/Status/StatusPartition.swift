@@ -55,6 +55,7 @@ struct StatusPartition {
     private var isChecked = false
     private var failures = 0
     private var isPaused = false
+    private var isStopping = false
     private var reached: Int64?
     private var committed: Int64?
     private var commitAt: NIODeadline?
@@ -89,6 +90,9 @@ struct StatusPartition {
         step = .working
         return [.resume, .check]
     }
+
+    /// What is under way is finished, and nothing further begun.
+    mutating func stop() { isStopping = true }
 
     mutating func arrived(_ records: some Sequence<KafkaMessage>) -> [Action] {
         queue.append(contentsOf: records)
@@ -145,7 +149,7 @@ struct StatusPartition {
     }
 
     private mutating func next() -> [Action] {
-        guard step == .idle else { return [] }
+        guard step == .idle, !isStopping else { return [] }
         guard isChecked else {
             step = .working
             return [.check]

@@ -20,11 +20,13 @@ final class StatusPath {
     private let settings: BridgeKafkaSettings
     private let eventLoop: any EventLoop
     private let jobs: JobRunner
+    private let readiness: BridgeReadiness
     private let store: any StatusStore
     private let tracer: ProcessTracer
     private let logger: Logger
     private var producer: KafkaProducer?
     private var consumer: KafkaConsumer?
+    private var access = StatusAccess()
     private var partitions: [TopicPartition: Assigned] = [:]
     private var lastGeneration: UInt64 = 0
     private var deadLetters: [UInt64: (TopicPartition, generation: UInt64)] = [:]
@@ -35,12 +37,13 @@ final class StatusPath {
 
     init(
         _ settings: BridgeKafkaSettings, store: any StatusStore, eventLoop: any EventLoop, jobs: JobRunner,
-        tracer: ProcessTracer, logger: Logger
+        readiness: BridgeReadiness, tracer: ProcessTracer, logger: Logger
     ) {
         self.settings = settings
         self.store = store
         self.eventLoop = eventLoop
         self.jobs = jobs
+        self.readiness = readiness
         self.tracer = tracer
         self.logger = logger
     }
@@ -53,11 +56,16 @@ final class StatusPath {
     /// The group member whose events come from now on; those of an earlier one are over.
     func attach(_ consumer: KafkaConsumer) {
         partitions = [:]
+        access = StatusAccess()
+        readiness.set(.status, nil)
         self.consumer = consumer
     }
 
     /// Starts nothing further; what is under way is finished.
-    func stop() { isStopping = true }
+    func stop() {
+        isStopping = true
+        for partition in partitions.keys { partitions[partition]?.machine.stop() }
+    }
 
     var isIdle: Bool { !partitions.values.contains { $0.machine.isWorking } }
 
@@ -80,10 +88,16 @@ final class StatusPath {
     // MARK: - Events
 
     func handle(_ events: [ConsumerEvent]) {
+        let refused = access.problem
+        defer {
+            let problem = access.problem
+            if problem != refused { readiness.set(.status, problem.map { "status topics: \($0)" }) }
+        }
         // One partition's records come in runs; each run is one event for its machine.
         var run: [KafkaMessage] = []
         func finishRun() {
             guard let first = run.first else { return }
+            access.received(first.topic)
             update(TopicPartition(first.topic, first.partition)) { $0.arrived(run) }
             run = []
         }
@@ -97,8 +111,11 @@ final class StatusPath {
             }
             finishRun()
             switch event {
-            case .assigned(let list): assigned(list)
+            case .assigned(let list):
+                access.assigned(list)
+                assigned(list)
             case .revoked(let list): revoked(list)
+            case .error(let error) where error.isAuthorization: access.refused(error.topic, error.message)
             case .message, .error, .state: break
             }
         }
@@ -107,6 +124,7 @@ final class StatusPath {
 
     private func assigned(_ list: [TopicPartition]) {
         logger.info("status partitions assigned", metadata: ["partitions": "\(Self.text(list))"])
+        guard !isStopping else { return }
         for partition in list {
             lastGeneration += 1
             partitions[partition] = Assigned(
@@ -154,8 +172,6 @@ final class StatusPath {
         let head = assigned.machine.head
         let generation = assigned.generation
         partitions[partition] = assigned
-        // At shutdown only the answer to what was under way still counts.
-        guard !isStopping else { return }
         for action in actions { perform(action, partition, generation, head) }
         scheduleWakeUp()
     }

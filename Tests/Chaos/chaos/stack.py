@@ -1,10 +1,9 @@
 """The stack under test: two bridges, two replicas of each edge, and servers that lose nothing which they have acknowledged."""
 
-import socket
-import sys
 import time
 from pathlib import Path
 
+from harness import mock_cluster
 from harness.extra import SECRET
 from harness.fleet import Fleet
 from harness.kafka import Kafka
@@ -12,7 +11,6 @@ from harness.processes import Process, ProcessFailure, wait_until
 
 #: Time (s) that a process gets to start on a busy machine.
 START = 60.0
-MOCK = Path(__file__).resolve().parents[1] / "mock_broker.py"
 TOPICS = ["payment-status-update", *(f"vy-finance-payments.{name}" for name in (
     "payment-intents.create", "payment-intents.get", "payment-intents.ztracking", "payment-intents.confirm", "refunds.create", "payment-refunds.get",
     "payment-methods.create", "payment-methods.get", "payment-methods.delete"))]
@@ -24,8 +22,6 @@ SETTINGS = {
     "WS_PING_INTERVAL": 3000, "WS_PING_TIMEOUT": 12_000, "WS_DRAIN_TIME": 1000, "HTTP_IDLE_TIMEOUT": 300_000,
     "SHUTDOWN_TIMEOUT": 4000, "KAFKA_REPLY_TIMEOUT": 3000, "KAFKA_REPLY_TIMEOUT_MAX": 60_000, "KAFKA_SEND_TIMEOUT": 3000, "STATUS_VERSION_FIELD": "version",
 }
-#: Of bridges at the mock cluster.
-MOCK_SETTINGS = {"KAFKA_FETCH_WAIT": 5, "KAFKA_PROPERTY_SESSION_TIMEOUT_MS": 6000}
 
 
 class ChaosStack(Fleet):
@@ -35,11 +31,11 @@ class ChaosStack(Fleet):
         self.mock_folder: Path | None = None
         super().__init__(
             name, bridges=bridges, https=replicas, replicas=replicas, shared=shared,
-            settings=SETTINGS | (MOCK_SETTINGS if mock else {}))
+            settings=SETTINGS | (mock_cluster.SETTINGS if mock else {}))
         if mock:
             self.mock_folder = self.folder / "mock"
-            topics = [f"{topic}:4" for topic in TOPICS] + ["vy-gateway.reply:8", "vy-gateway.dead-letter:1"]
-            self.own_broker = self._add("mock", [sys.executable, MOCK, self.mock_folder, *topics])
+            topics = dict.fromkeys(TOPICS, 4) | {"vy-gateway.reply": 8, "vy-gateway.dead-letter": 1}
+            self.own_broker = mock_cluster.process(self.mock_folder, topics)
             self.demo.command += ["--fetch-wait-ms", "5"]
 
     def start(self) -> "ChaosStack":
@@ -54,18 +50,14 @@ class ChaosStack(Fleet):
         return self
 
     def _find_mock(self, folder: Path) -> None:
-        bootstrap = wait_until((folder / "bootstrap").exists, 20, "the mock cluster") and (folder / "bootstrap").read_text()
+        bootstrap = mock_cluster.bootstrap(folder)
         self.kafka = Kafka(bootstrap)
         for process in (self.demo, *self.own):
             process.env["KAFKA_BROKER"] = bootstrap
 
     def tell_mock(self, *words: str | int) -> None:
         """A command of mock_broker.py."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-            control.settimeout(5)
-            control.connect(str(self.mock_folder / "control"))
-            control.sendall((" ".join(map(str, words)) + "\n").encode())
-            assert control.recv(10) == b"ok\n"
+        mock_cluster.tell(self.mock_folder, *words)
 
     def producers(self) -> list[Process]:
         """Those that write to the broker."""
