@@ -10,11 +10,26 @@ import Testing
             #expect(access.problem == nil)
             access.refused(nil, "JoinGroup failed")
             access.refused(nil, "JoinGroup failed")
-            access.received("a")
-            #expect(access.problem == "JoinGroup failed")
             access.assigned(partitions)
             #expect(access.problem == nil)
         }
+    }
+
+    @Test func whoHasRecordsIsInTheGroup() {
+        var access = StatusAccess()
+        access.refused(nil, "FindCoordinator failed")
+        access.refused("b", "b: failed")
+        access.received("a")
+        #expect(access.problem == "b: failed")
+    }
+
+    @Test func aTopicThatIsMissingIsNotRefused() {
+        var access = StatusAccess()
+        access.refused("a", "a: failed")
+        access.failed(nil)
+        #expect(access.problem == "a: failed")
+        access.failed("a")
+        #expect(access.problem == nil)
     }
 
     @Test func aTopicIsRefusedUntilItIsAssigned() {

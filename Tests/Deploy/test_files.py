@@ -165,6 +165,7 @@ def test_compose_takes_its_file(profiles):
     ([], 200, [], 0), ([], 503, ["redis: away"], 1), (["/livez"], 200, [], 0),
     (["/readyz", "redis"], 200, [], 0), (["/readyz", "redis"], 503, ["redis: away"], 0), (["/readyz", "redis"], 503, ['redis: "a", \\'], 0),
     (["/readyz", "redis"], 503, ["kafka: not reached yet", "redis: away"], 1), (["/readyz", "redis"], 503, ["redis: away", "kafka: away"], 1),
+    (["/readyz", "redis|status topics"], 503, ["status topics: refused"], 0), (["/readyz", "redis|status topics"], 503, ["kafka: redis: x"], 1),
     (["/readyz", "redis"], 503, ["draining: SIGTERM"], 1), (["/readyz", "redis"], 500, ["redis: away"], 1),
 ])
 def test_is_ready(words, status, missing, code):

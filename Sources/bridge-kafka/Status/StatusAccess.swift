@@ -22,7 +22,14 @@ struct StatusAccess {
         for partition in partitions { refusals[partition.topic] = nil }
     }
 
+    /// Another error than a refusal.
+    mutating func failed(_ topic: String?) {
+        if let topic { refusals[topic] = nil }
+    }
+
     mutating func received(_ topic: String) {
-        if !refusals.isEmpty { refusals[topic] = nil }
+        guard !refusals.isEmpty else { return }
+        refusals[topic] = nil
+        refusals[nil] = nil
     }
 }

@@ -116,7 +116,8 @@ final class StatusPath {
                 assigned(list)
             case .revoked(let list): revoked(list)
             case .error(let error) where error.isAuthorization: access.refused(error.topic, error.message)
-            case .message, .error, .state: break
+            case .error(let error): access.failed(error.topic)
+            case .message, .state: break
             }
         }
         finishRun()

@@ -180,7 +180,12 @@ final class OperationDelivery: Sendable {
     private func forgetLater(_ key: IdempotencyKey, _ id: BridgeRequestID) {
         _ = background.submit { [store] in
             var pause = Duration.milliseconds(500)
-            while (try? await Task.sleep(for: pause)) != nil, (try? await store.forget(key, id)) == nil {
+            while (try? await Task.sleep(for: pause)) != nil {
+                do throws(OperationStoreError) {
+                    return try await store.forget(key, id)
+                } catch {
+                    if error.isRefusal { return }
+                }
                 pause = min(pause * 2, Self.longestForgetPause)
             }
         }

@@ -46,8 +46,10 @@ enum OperationScripts {
         """
         local record = redis.call('HMGET', KEYS[1], 'operation', 'status')
         if record[1] ~= ARGV[1] then
-          redis.call('HSET', KEYS[2], 'forgotten', '1')
-          redis.call('PEXPIRE', KEYS[2], ARGV[2])
+          if redis.call('EXISTS', KEYS[2]) == 0 then
+            redis.call('HSET', KEYS[2], 'forgotten', '1')
+            redis.call('PEXPIRE', KEYS[2], ARGV[2])
+          end
           return 0
         end
         if record[2] then return 0 end

@@ -94,7 +94,8 @@ struct RedisOperationStore: OperationStore {
             return try await ask()
         } catch {
             throw OperationStoreError(
-                reason: error.description, isWithoutEffect: error.outcome == .notExecuted)
+                reason: error.description, isWithoutEffect: error.outcome == .notExecuted,
+                isRefusal: error.outcome == .answered)
         }
     }
 }

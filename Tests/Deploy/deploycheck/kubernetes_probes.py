@@ -51,7 +51,7 @@ def findings(container: dict, own: Instance, names: dict[str, int], settings: Se
     if own.process == "bridge-kafka":
         # Edges connect to a bridge that has no broker, and are ready then.
         expect(paths.get("startupProbe") == "/readyz", "a rollout goes on without the broker: startupProbe is not /readyz")
-        expect(but.get("startupProbe") == "redis", "keeps REST from starting while Redis is away: startupProbe")
+        expect(but.get("startupProbe") == "redis|status topics", "keeps REST from starting while Redis is away or a status topic is refused: startupProbe")
     if own.process == "edge-http":
         expect(paths.get("readinessProbe") == "/readyz", "gets requests without a bridge: readinessProbe is not /readyz")
     if own.process == "edge-ws":
