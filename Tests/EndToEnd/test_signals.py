@@ -59,14 +59,15 @@ def test_from_the_start_to_the_end(tmp_path, name, said):
 def test_a_reload_while_it_drains_lets_it_drain(stack):
     with stack.http_replica("edge-http-hup", SHUTDOWN_TIMEOUT=10_000) as edge:
         with socket.create_connection((NEAR, stack.ports[edge.name])) as client:
-            body = b'{"amount":1000,"currency":"usd","demo":{"delayMs":1500},"userId":"hup"}'
+            body = b'{"amount":1000,"currency":"usd","demo":{"delayMs":2500},"userId":"hup"}'
             head = f"POST /e2e/brief HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             client.sendall(head.encode() + body)
             time.sleep(0.3)
             edge.terminate()
             wait_until(lambda: stack.readiness(edge) == (False, ["draining"]), 5, edge.tail)
             os.kill(edge.pid, signal.SIGHUP)
+            wait_until(lambda: RELOADED in edge.log_text(), 5, edge.tail)
             client.settimeout(10)
-            assert client.recv(4096).startswith(b"HTTP/1.1 200 "), edge.tail()
+            answer = client.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200 ") and b'"userId":"hup"' in answer, (answer, edge.tail())
         assert edge.wait(10) == 0
-        assert RELOADED in edge.log_text()
