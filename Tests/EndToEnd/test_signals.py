@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from harness.processes import Process, free_port, wait_until
-from harness.stack import ROOT, binary
+from harness.slow import post
+from harness.stack import ROOT, binary, intent
 
 NEAR = "127.0.0.1"
 RELOADED, NOTHING = "services reloaded", "SIGHUP: nothing to read again"
@@ -59,9 +60,8 @@ def test_from_the_start_to_the_end(tmp_path, name, said):
 def test_a_reload_while_it_drains_lets_it_drain(stack):
     with stack.http_replica("edge-http-hup", SHUTDOWN_TIMEOUT=10_000) as edge:
         with socket.create_connection((NEAR, stack.ports[edge.name])) as client:
-            body = b'{"amount":1000,"currency":"usd","demo":{"delayMs":2500},"userId":"hup"}'
-            head = f"POST /e2e/brief HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            client.sendall(head.encode() + body)
+            sent = time.monotonic()
+            client.sendall(post("/e2e/brief", intent("hup", {"delayMs": 2500})))
             time.sleep(0.3)
             edge.terminate()
             wait_until(lambda: stack.readiness(edge) == (False, ["draining"]), 5, edge.tail)
@@ -70,4 +70,5 @@ def test_a_reload_while_it_drains_lets_it_drain(stack):
             client.settimeout(10)
             answer = client.recv(4096)
             assert answer.startswith(b"HTTP/1.1 200 ") and b'"userId":"hup"' in answer, (answer, edge.tail())
+            assert time.monotonic() - sent >= 2.5
         assert edge.wait(10) == 0
