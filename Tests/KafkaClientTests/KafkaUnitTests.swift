@@ -62,16 +62,20 @@ let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         try await reports.wait { $0.count == 3 }
         try await states.wait { !$0.isEmpty }
         await producer.close()
-        #expect(reports.all.map(\.token).sorted() == [1, 2, 3])
-        for report in reports.all {
+        expectThreeNotSent(reports.all)
+        guard case .down? = states.all.first else {
+            Issue.record("\(states.all)")
+            return
+        }
+    }
+
+    private func expectThreeNotSent(_ reports: [DeliveryReport]) {
+        #expect(reports.map(\.token).sorted() == [1, 2, 3])
+        for report in reports {
             guard case .notSent = report.result else {
                 Issue.record("\(report.result)")
                 continue
             }
-        }
-        guard case .down? = states.all.first else {
-            Issue.record("\(states.all)")
-            return
         }
     }
 
@@ -112,13 +116,7 @@ let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             try producer.produce(ProducerRecord(topic: "t", value: ByteBuffer()), token: UInt64(token))
         }
         await producer.close()
-        #expect(reports.all.map(\.token).sorted() == [1, 2, 3])
-        for report in reports.all {
-            guard case .notSent = report.result else {
-                Issue.record("\(report.result)")
-                continue
-            }
-        }
+        expectThreeNotSent(reports.all)
     }
 
     @Test func recordsOnTheirWayAtTheEndAreUnknown() async throws {
