@@ -33,5 +33,20 @@ public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
         self.message = message
     }
 
+    /// What Redis refuses for a while, until it has room, its data, its primary or its replicas again.
+    private static let passing: Set<Substring> = [
+        "OOM", "MISCONF", "NOREPLICAS", "READONLY", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN",
+        "TRYAGAIN",
+    ]
+
+    /// Whether Redis may take the same command later.
+    public var mayPass: Bool {
+        guard outcome == .answered else { return true }
+        let words = message.split(separator: " ")
+        // Before Redis 7 the code of what a script has called stands in the text, behind a hyphen.
+        let codes = words.prefix(1) + words.filter { $0.first == "-" }.map { $0.dropFirst() }
+        return codes.contains(where: Self.passing.contains)
+    }
+
     public var description: String { message.isEmpty ? code.rawValue : "\(code.rawValue): \(message)" }
 }

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from harness.clock import running
-from harness.http import assert_problem
+from harness.http import assert_problem, request
 from harness.network import network
 from harness.operations import key, late_answer, new_user, sent
 from harness.processes import wait_until
@@ -131,6 +131,30 @@ def test_what_a_frozen_redis_finds_when_it_goes_on_is_forgotten(stack):
     finally:
         os.kill(stack.redis.pid, signal.SIGCONT)
     wait_until(lambda: stack.create(user, headers=headers).status == 201, 10, "what was not sent is sent")
+    assert len(sent(stack, user)) == 1
+
+
+@pytest.mark.disturbs
+def test_a_full_redis_refuses_a_key_and_nothing_goes_on_about_it(stack):
+    user, headers = new_user(), key()
+    port = stack.admin["edge-http"]
+    refusals = 'vy_gateway_redis_errors_total{code="error reply"}'
+
+    def figure(name: str) -> float:
+        lines = request(port, "GET", "/metrics").body.decode().splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)), 0)
+
+    stack.redis_cli("config", "set", "maxmemory", "1")
+    try:
+        for _ in range(5):
+            assert_problem(stack.create(user, headers=headers), 503, "not_sent")
+        wait_until(lambda: figure('vy_gateway_queue_items{queue="background"}') == 0, 3, "no attempt is left")
+        said = figure(refusals)
+        time.sleep(1)
+        assert figure(refusals) == said >= 5
+    finally:
+        stack.redis_cli("config", "set", "maxmemory", "0")
+    wait_until(lambda: stack.create(user, headers=headers).status == 201, 5, "what was not sent is sent")
     assert len(sent(stack, user)) == 1
 
 

@@ -79,19 +79,7 @@ struct RedisReplyStore: ReplyStore {
         }
     }
 
-    /// What Redis refuses for a while, until it has room, its data, its primary or its replicas again.
-    private static let passing: Set<Substring> = [
-        "OOM", "MISCONF", "NOREPLICAS", "READONLY", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN",
-        "TRYAGAIN",
-    ]
-
-    static func result(of error: RedisError) -> KeptReplyQueue.Result {
-        guard error.outcome == .answered else { return .failed }
-        let words = error.message.split(separator: " ")
-        // Before Redis 7 the code of what a script has called stands in the text, behind a hyphen.
-        let codes = words.prefix(1) + words.filter { $0.first == "-" }.map { $0.dropFirst() }
-        return codes.contains(where: passing.contains) ? .failed : .refused
-    }
+    static func result(of error: RedisError) -> KeptReplyQueue.Result { error.mayPass ? .failed : .refused }
 
     static func fields(_ content: ReplyRecord.Content) -> (kind: String, reply: ByteBuffer) {
         let outcome: BridgeOutcome

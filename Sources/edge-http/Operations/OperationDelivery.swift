@@ -184,7 +184,7 @@ final class OperationDelivery: Sendable {
                 do throws(OperationStoreError) {
                     return try await store.forget(key, id)
                 } catch {
-                    if error.isRefusal { return }
+                    if !error.mayPass { return }
                 }
                 pause = min(pause * 2, Self.longestForgetPause)
             }

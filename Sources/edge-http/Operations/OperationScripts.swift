@@ -46,9 +46,10 @@ enum OperationScripts {
         """
         local record = redis.call('HMGET', KEYS[1], 'operation', 'status')
         if record[1] ~= ARGV[1] then
+          -- Where this is refused, as by a full Redis, a record cannot be made either.
           if redis.call('EXISTS', KEYS[2]) == 0 then
-            redis.call('HSET', KEYS[2], 'forgotten', '1')
-            redis.call('PEXPIRE', KEYS[2], ARGV[2])
+            redis.pcall('HSET', KEYS[2], 'forgotten', '1')
+            redis.pcall('PEXPIRE', KEYS[2], ARGV[2])
           end
           return 0
         end

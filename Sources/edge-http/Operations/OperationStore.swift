@@ -42,6 +42,6 @@ struct OperationStoreError: Error, Equatable {
     let reason: String
     /// False when the step may have been taken.
     var isWithoutEffect = false
-    /// Whether it was refused, as it would be again, or is while there is no room for anything.
-    var isRefusal = false
+    /// Whether the same step may be taken later.
+    var mayPass = true
 }

@@ -95,7 +95,7 @@ struct RedisOperationStore: OperationStore {
         } catch {
             throw OperationStoreError(
                 reason: error.description, isWithoutEffect: error.outcome == .notExecuted,
-                isRefusal: error.outcome == .answered)
+                mayPass: error.mayPass)
         }
     }
 }
